@@ -1,0 +1,94 @@
+# Everything a developer, CI or a curious visitor runs. Each target does its own set-up, in .venv, from hash-locked
+# files: a machine with Python 3.11 or newer, pip and make needs nothing else. ARGS reaches the command underneath.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# Any Python from 3.11 on will do, whatever `python3` is here. Say `make PYTHON=/path/to/python …` to choose.
+PYTHON := $(or $(PYTHON),$(shell for p in python3.11 python3 python3.12 python3.13 python3.14 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v $$p; break; }; done))
+
+# `pip --python` serves a venv without a pip of its own (Debian keeps ensurepip in another package, python3-venv).
+PIP = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
+INSTALL = $(PIP) install --quiet --require-hashes --only-binary :all:
+EDITABLE = $(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
+
+# No test and no check waits for the network.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+
+# ── set-up ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Harkara needs Python 3.11 or newer. Install it, or say: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "$(PYTHON) has no pip. Install it (Debian: apt-get install python3-pip)." >&2; exit 1; }
+	$(PYTHON) -m venv --without-pip --clear $(VENV)
+
+# What serving needs: enough for `make demo`.
+$(VENV)/.serve: requirements-server.lock requirements-build.lock pyproject.toml | $(BIN)/python
+	$(INSTALL) -r requirements-server.lock -r requirements-build.lock
+	$(EDITABLE)
+	@touch $@
+
+# The same versions, and the tools of tests and checks.
+$(VENV)/.develop: requirements.lock $(VENV)/.serve
+	$(INSTALL) -r requirements.lock
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.develop ## make .venv with everything that tests and checks need
+
+# ── use ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: demo
+demo: $(VENV)/.serve ## an exchange and its agencies on this machine (ARGS=--once: once through, then stop)
+	@$(BIN)/harkara demo $(ARGS)
+
+# ── tests ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: test
+test: $(VENV)/.develop ## all tests, in parallel, against the embedded store (ARGS=tests/attacks: those alone)
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+.PHONY: test-redis
+test-redis: $(VENV)/.develop ## the tests that touch a store, against the redis-server on the PATH
+	HARKARA_TEST_STORE=redis $(BIN)/python -m pytest -n auto $(or $(ARGS),$(wildcard tests/store tests/service tests/journeys tests/faults))
+
+.PHONY: check
+check: $(VENV)/.develop ## format, lint, types, architecture, contract, packaging
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/python -m pytest -n auto tests/architecture tests/contract tests/packaging
+
+# ── make things ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: build
+build: $(VENV)/.develop ## the wheel, in dist/, the same bytes each time
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m build --no-isolation --wheel .
+
+# The lock files hold names, versions and hashes, never the address of a registry: the installer's own settings say
+# where to fetch, the hashes say what. Server and build are locked first and bind the third.
+UV ?= uv
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --only-binary :all: \
+	--no-annotate --custom-compile-command 'make lock' $(ARGS)
+
+.PHONY: lock
+lock: ## resolve the lock files anew (needs uv; ARGS=--upgrade for newer versions)
+	$(LOCK) pyproject.toml --extra server --extra interop --output-file requirements-server.lock
+	$(LOCK) --group build --constraints requirements-server.lock --output-file requirements-build.lock
+	$(LOCK) pyproject.toml --extra server --extra interop --group dev --group build \
+		--constraints requirements-server.lock --constraints requirements-build.lock --output-file requirements.lock
+
+.PHONY: clean
+clean: ## remove .venv and everything made
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
