@@ -13,7 +13,8 @@ PYTHON := $(or $(PYTHON),$(shell for p in python3.11 python3 python3.12 python3.
 
 # `pip --python` serves a venv without a pip of its own (Debian keeps ensurepip in another package, python3-venv).
 PIP = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
-INSTALL = $(PIP) install --quiet --require-hashes --only-binary :all:
+# Wheels only; cpe (under stix2-validator) has none and is built by the locked setuptools.
+INSTALL = $(PIP) install --quiet --require-hashes --only-binary :all: --no-binary cpe --no-build-isolation
 EDITABLE = $(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
 
 # No test and no check waits for the network.
@@ -78,7 +79,7 @@ build: $(VENV)/.develop ## the wheel, in dist/, the same bytes each time
 # The lock files hold names, versions and hashes, never the address of a registry: the installer's own settings say
 # where to fetch, the hashes say what. Server and build are locked first and bind the third.
 UV ?= uv
-LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --only-binary :all: \
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --custom-compile-command 'make lock' $(ARGS)
 
 .PHONY: lock
