@@ -1,0 +1,115 @@
+"""F: the one byte form of everything that machines sign, derive keys from or encrypt.
+
+`F("harkara/1 …", a, b, …)` is a msgpack array of fixed arity whose first element is a label with project, format
+version and purpose, so that bytes made for one purpose never pass for another. `bin` for bytes, `str` for text, the
+smallest integers, nil where the shape says so; lists may nest. No maps, no extension types, no floats.
+
+The rule that keeps one meaning per byte string: decode with limits, check the shape, encode again, compare. Reordered
+maps and non-minimal integers pass any looser check. Source: schemas/protocol.md, "Encoding".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+
+from broker.errors import Malformed, Problem, shorten
+from broker.protocol.limits import RECORD_BYTES, RECORD_LIST_ITEMS
+
+PROJECT = "harkara/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Bytes of exactly `size`."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """nil, or what `field` describes."""
+
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """Any number of what `field` describes."""
+
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A nested array of fixed arity."""
+
+    fields: tuple[Field, ...]
+
+
+Field = type | Bin | Maybe | ListOf | Row
+"""The shape of one element: `bytes`, `str` or `int` (unsigned), or one of the four above."""
+
+
+def pack(purpose: str, *fields: Any) -> bytes:
+    """Give F("harkara/1 <purpose>", *fields). The caller answers for the shape; `unpack` checks it."""
+    return msgpack.packb([f"{PROJECT} {purpose}", *fields], use_bin_type=True)
+
+
+def unpack(record: bytes, purpose: str, *shape: Field) -> list[Any]:
+    """Give the fields of `record`, which must be F("harkara/1 <purpose>", …) of `shape`, to the byte.
+
+    Raises `Malformed` when it is too large, not msgpack, of another purpose or shape, or not in canonical form.
+    """
+    if len(record) > RECORD_BYTES:
+        raise _refusal(purpose, f"at most {RECORD_BYTES} bytes", f"{len(record)} bytes")
+    try:
+        found = msgpack.unpackb(
+            record, raw=False, use_list=True, max_array_len=RECORD_LIST_ITEMS, max_map_len=0, max_ext_len=0
+        )
+    except (ValueError, msgpack.UnpackException) as error:  # all that msgpack raises on hostile bytes
+        raise _refusal(purpose, "a msgpack array", type(error).__name__) from None
+    if not isinstance(found, list) or not found:
+        raise _refusal(purpose, "a msgpack array", type(found).__name__)
+    label, fields = found[0], found[1:]
+    if label != f"{PROJECT} {purpose}":
+        raise _refusal(purpose, f'the label "{PROJECT} {purpose}"', shorten(label))
+    if len(fields) != len(shape):
+        raise _refusal(purpose, f"{len(shape)} fields", f"{len(fields)} fields")
+    for place, (value, field) in enumerate(zip(fields, shape, strict=True), start=1):
+        if not _fits(value, field):
+            raise _refusal(purpose, f"element {place} to be {_name(field)}", shorten(value))
+    if msgpack.packb(found, use_bin_type=True) != record:
+        raise _refusal(purpose, "the canonical encoding", "other bytes with the same meaning")
+    return fields
+
+
+def _refusal(purpose: str, expected: str, got: str) -> Malformed:
+    return Malformed(f"not a {purpose} record", Problem("", expected, got))
+
+
+def _fits(value: object, field: Field) -> bool:
+    if isinstance(field, type):
+        # bool is an int in Python and never one here.
+        return type(value) is field and not (field is int and value < 0)  # type: ignore[operator]
+    if isinstance(field, Bin):
+        return type(value) is bytes and len(value) == field.size
+    if isinstance(field, Maybe):
+        return value is None or _fits(value, field.field)
+    if not isinstance(value, list):
+        return False
+    if isinstance(field, ListOf):
+        return all(_fits(one, field.field) for one in value)
+    return len(value) == len(field.fields) and all(map(_fits, value, field.fields))
+
+
+def _name(field: Field) -> str:
+    if isinstance(field, type):
+        return {"int": "an unsigned integer", "str": "text", "bytes": "bytes"}.get(field.__name__, field.__name__)
+    if isinstance(field, Bin):
+        return f"{field.size} bytes"
+    if isinstance(field, Maybe):
+        return f"nil or {_name(field.field)}"
+    return "a list"

@@ -1,0 +1,300 @@
+"""The registry: cards, revocations and root keys, signed by k of n root keys, with version and expiry (as in TUF).
+
+Two ways in: `open_registry` for whoever holds only `exchange.json`, and `follow` for whoever trusts a registry and is
+given a newer one; there is no third, so nothing unverified is ever called a `Registry`. A newer one must be signed by
+the threshold of the one before *and* by its own (TUF 5.3.4), must have a higher version, and may not give a key to
+another member: a kid belongs to one member for ever. Source: schemas/protocol.md, "Trust".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from broker.errors import (
+    BadSignature,
+    ExpiredKey,
+    NotAuthentic,
+    Problem,
+    RevokedKey,
+    SchemaError,
+    UnknownKey,
+    VersionConflict,
+    WrongExchange,
+)
+from broker.protocol import dsse, keys, strictjson, times
+from broker.protocol.fields import Digest
+from broker.protocol.card import Card, PublicKey, Role, Use, read_card
+from broker.protocol.exchange import Exchange
+from broker.protocol.head import EPOCH_BYTES
+from broker.protocol.limits import MEMBERS_ITEMS, REGISTRY_BYTES, ROOT_KEYS_ITEMS
+from broker.protocol.schema_walk import convert
+
+REGISTRY_TYPE = dsse.payload_type("registry")
+
+
+class SignatureDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One signature of a DSSE envelope."""
+
+    keyid: Digest
+    sig: str
+
+
+class EnvelopeDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A DSSE envelope inside a document."""
+
+    payloadType: str  # noqa: N815 (DSSE's spelling)
+    payload: str
+    signatures: list[SignatureDocument]
+
+
+class RevocationDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key that is void for whatever was stamped at or after `since`."""
+
+    kid: Digest
+    since: str
+
+
+class RegistryDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The payload. `grace` is the time until which work continues after `expires`; `previous` lacks in version 1."""
+
+    exchange: Digest
+    version: Annotated[int, Meta(ge=1)]
+    previous: Digest | None = None
+    issued: str
+    expires: str
+    grace: str
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    k: Annotated[int, Meta(ge=1, le=ROOT_KEYS_ITEMS)]
+    root_keys: Annotated[list[str], Meta(min_length=1, max_length=ROOT_KEYS_ITEMS)]
+    cards: Annotated[list[EnvelopeDocument], Meta(max_length=MEMBERS_ITEMS)]
+    revocations: Annotated[list[RevocationDocument], Meta(max_length=MEMBERS_ITEMS)]
+    entitlements_digest: Digest
+
+
+class Standing(Enum):
+    """Where a registry stands in its life."""
+
+    CURRENT = "current"
+    GRACE = "grace"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A verified registry. Times in µs since the epoch."""
+
+    exchange: bytes
+    version: int
+    digest: bytes
+    issued: int
+    expires: int
+    grace: int
+    epoch: bytes
+    k: int
+    roots: Mapping[bytes, bytes]
+    """kid -> public bytes of the root keys."""
+    cards: Mapping[str, Card]
+    revoked: Mapping[bytes, int]
+    entitlements_digest: bytes
+    document: RegistryDocument
+    envelope: dsse.Envelope
+    _keys: Mapping[bytes, tuple[Card, PublicKey]]
+
+    def standing(self, now: int) -> Standing:
+        """Tell whether the registry is current, in its grace, or expired."""
+        if now < self.expires:
+            return Standing.CURRENT
+        return Standing.GRACE if now < self.grace else Standing.EXPIRED
+
+    def signer(self, kid: bytes, at: int, *, role: Role | None = None) -> tuple[Card, PublicKey]:
+        """Give whose signing key `kid` is, if it was in force at `at` and (when given) the member has `role`.
+
+        For a live request `at` is now; for something stamped it is the stamp's time, so that what was signed before
+        an expiry or a revocation stays verifiable. Raises `UnknownKey`, `ExpiredKey` or `RevokedKey`.
+        """
+        found = self._keys.get(kid)
+        if found is None or found[1].signing is None or (role is not None and found[0].role != role):
+            raise UnknownKey(
+                "no member of the registry has this signing key",
+                Problem("/signatures/0/keyid", "the key id of a member's signing key", kid.hex()),
+            )
+        self._require_in_force(found[1], at)
+        return found
+
+    def sealing_key(self, kid: bytes) -> tuple[Card, PublicKey] | None:
+        """Give whose sealing key `kid` is, whatever its validity."""
+        found = self._keys.get(kid)
+        return found if found is not None and found[1].sealing is not None else None
+
+    def key_for(self, member: str, use: Use, now: int) -> PublicKey | None:
+        """Give the key of a member that is in force for `use`, the one valid longest when there are several."""
+        card = self.cards.get(member)
+        usable = [
+            key
+            for key in (card.keys if card else ())
+            if key.use == use and key.in_force(now) and not self._is_revoked(key.kid, now)
+        ]
+        return max(usable, key=lambda key: (key.not_after, key.kid), default=None)
+
+    def agencies(self) -> list[str]:
+        """Give the ids of all agencies (brokers are no recipients), sorted."""
+        return sorted(card.id for card in self.cards.values() if card.role == "agency")
+
+    def active(self, now: int) -> frozenset[str]:
+        """Give the agencies that can receive now: both of their keys are in force and not revoked."""
+        return frozenset(
+            agency
+            for agency in self.agencies()
+            if self.key_for(agency, "sign", now) is not None and self.key_for(agency, "seal", now) is not None
+        )
+
+    def _is_revoked(self, kid: bytes, at: int) -> bool:
+        return kid in self.revoked and at >= self.revoked[kid]
+
+    def _require_in_force(self, key: PublicKey, at: int) -> None:
+        if self._is_revoked(key.kid, at):
+            raise RevokedKey(
+                f"this key was revoked from {times.format(self.revoked[key.kid])}",
+                Problem("/signatures/0/keyid", "a key that is not revoked", key.kid.hex()),
+            )
+        if not key.in_force(at):
+            raise ExpiredKey(
+                f"this key is valid from {times.format(key.not_before)} to {times.format(key.not_after)}",
+                Problem("/signatures/0/keyid", "a key in force", key.kid.hex(), "make a new card with `harkara keys`"),
+            )
+
+
+def open_registry(envelope: dsse.Envelope, exchange: Exchange) -> Registry:
+    """Verify a registry by the first root keys of its exchange.
+
+    Raises `WrongExchange`, `BadSignature`, `Malformed` or `SchemaError`.
+    """
+    registry = _read(envelope, exchange.id)
+    _require_threshold(envelope, _public_of(exchange.root_kids, registry), exchange.k)
+    _require_threshold(envelope, registry.roots, registry.k)
+    return registry
+
+
+def follow(trusted: Registry, envelope: dsse.Envelope) -> Registry:
+    """Verify a registry that is newer than a trusted one.
+
+    Raises as `open_registry`, and `VersionConflict` when it is not newer or does not descend from the trusted one.
+    """
+    _require_threshold(envelope, trusted.roots, trusted.k)
+    newer = _read(envelope, trusted.exchange)
+    _require_threshold(envelope, newer.roots, newer.k)
+    if newer.version <= trusted.version:
+        raise VersionConflict(
+            "the registry is not newer than the one in force",
+            Problem("/version", f"more than {trusted.version}", str(newer.version), "sign it again with a new version"),
+        )
+    if newer.version == trusted.version + 1 and newer.document.previous != trusted.digest.hex():
+        raise VersionConflict(
+            "the registry does not follow the one in force",
+            Problem("/previous", trusted.digest.hex(), newer.document.previous or "none"),
+        )
+    for kid, (card, _) in trusted._keys.items():
+        if kid in newer._keys and newer._keys[kid][0].id != card.id:
+            raise SchemaError(
+                "a key belongs to one member for ever",
+                Problem("/cards", f"the key {kid.hex()[:16]}… with {card.id} or nobody", newer._keys[kid][0].id),
+            )
+    return newer
+
+
+def _public_of(kids: Iterable[bytes], registry: Registry) -> dict[bytes, bytes]:
+    # exchange.json names root keys by id only; their bytes stand in the registry, and the id is a hash of them.
+    return {kid: registry.roots[kid] for kid in kids if kid in registry.roots}
+
+
+def _require_threshold(envelope: dsse.Envelope, roots: Mapping[bytes, bytes], k: int) -> None:
+    covered = dsse.pae(REGISTRY_TYPE, envelope.payload)
+    valid: set[bytes] = set()
+    for signature in envelope.signatures:
+        if signature.kid in roots and signature.kid not in valid:
+            dsse.verify_bytes(covered, signature.value, keys.read_signing_public(roots[signature.kid]))
+            valid.add(signature.kid)
+    if len(valid) < k:
+        raise BadSignature(
+            "too few root keys have signed the registry",
+            Problem("/signatures", f"signatures by {k} root keys", f"{len(valid)}", "`harkara registry sign` adds one"),
+        )
+
+
+def _read(envelope: dsse.Envelope, exchange: bytes) -> Registry:
+    if envelope.payload_type != REGISTRY_TYPE:
+        raise BadSignature(
+            "signed as another kind of document", Problem("/payloadType", REGISTRY_TYPE, envelope.payload_type)
+        )
+    value = strictjson.decode(envelope.payload, max_bytes=REGISTRY_BYTES)
+    document = convert(value, RegistryDocument)
+    if document.exchange != exchange.hex():
+        raise WrongExchange(
+            "the registry is of another exchange", Problem("/exchange", exchange.hex(), document.exchange)
+        )
+    cards, index = _read_cards(value["cards"], exchange)  # type: ignore[index]
+    roots = _read_roots(document)
+    if document.k > len(roots):
+        raise SchemaError("k is larger than the number of root keys", Problem("/k", f"1 to {len(roots)}", f"{document.k}"))
+    issued, expires, grace = (times.parse(text) for text in (document.issued, document.expires, document.grace))
+    if not issued < expires <= grace:
+        raise SchemaError(
+            "the registry's times are out of order", Problem("/expires", "issued < expires <= grace", document.expires)
+        )
+    return Registry(
+        exchange=exchange,
+        version=document.version,
+        digest=hashlib.sha256(envelope.payload).digest(),
+        issued=issued,
+        expires=expires,
+        grace=grace,
+        epoch=dsse.decode_hex(document.epoch, "/epoch", EPOCH_BYTES),
+        k=document.k,
+        roots=roots,
+        cards=cards,
+        revoked={bytes.fromhex(r.kid): times.parse(r.since) for r in document.revocations},
+        entitlements_digest=bytes.fromhex(document.entitlements_digest),
+        document=document,
+        envelope=envelope,
+        _keys=index,
+    )
+
+
+def _read_roots(document: RegistryDocument) -> dict[bytes, bytes]:
+    roots: dict[bytes, bytes] = {}
+    for place, text in enumerate(document.root_keys):
+        public = dsse.decode64(text, f"/root_keys/{place}", keys.SIGNING_PUBLIC_BYTES)
+        keys.read_signing_public(public)
+        roots[keys.key_id(keys.ED25519, public)] = public
+    if len(roots) != len(document.root_keys):
+        raise SchemaError("a root key stands twice", Problem("/root_keys", "each key once", "one of them twice"))
+    return roots
+
+
+def _read_cards(
+    values: list[object], exchange: bytes
+) -> tuple[dict[str, Card], dict[bytes, tuple[Card, PublicKey]]]:
+    cards: dict[str, Card] = {}
+    index: dict[bytes, tuple[Card, PublicKey]] = {}
+    for place, value in enumerate(values):
+        card = read_card(dsse.from_json(value, f"/cards/{place}"))
+        if card.exchange != exchange:
+            raise NotAuthentic(f"the card of {card.id} was made for another exchange")
+        if card.id in cards:
+            raise SchemaError("a member stands twice", Problem(f"/cards/{place}", "each member once", card.id))
+        cards[card.id] = card
+        for key in card.keys:
+            if key.kid in index:
+                raise SchemaError(
+                    "two members have one key",
+                    Problem(f"/cards/{place}", "a key of its own", f"a key of {index[key.kid][0].id}"),
+                )
+            index[key.kid] = (card, key)
+    return cards, index

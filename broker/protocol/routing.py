@@ -1,0 +1,194 @@
+"""Need-to-know: who receives a bulletin, and why. One pure function, asked once, at admission.
+
+Every exit obeys what was decided here; later changes only subtract, when serving (`still_entitled`). The reasons are
+shown to the originator by `harkara audience` and to nobody else.
+
+The rules, in the order in which they are asked. The first that fails is the reason:
+ 1. the originator has its own copy already;
+ 2. a member that is not active receives nothing;
+ 3. `except` wins over everything that would deliver;
+ 4. when `to` is given, only those named receive;
+ 5. entitlement to status, category and marking, and to hear at all when not named;
+ 6. a Cancel without `to` goes to the holders of what it cancels and to nobody else, whatever they subscribed to: who
+    acted on a bulletin must hear that it is void, and who never saw it must not learn that it was. A Cancel of
+    something unknown goes the ordinary way;
+ 7. subscription, unless named, or holding what an Update replaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from broker.errors import Problem, UnknownAgency, WrongAddress
+from broker.protocol.digests import Address, Policy
+
+MARKINGS = ("TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED")
+"""TLP 2.0, from the widest to the narrowest."""
+
+NAMED_ONLY_MARKINGS = frozenset({"TLP:AMBER+STRICT", "TLP:RED"})
+"""Markings that need `to`."""
+
+SEVERITIES = ("Minor", "Moderate", "Severe", "Extreme")
+"""CAP severities from the least; Unknown and none pass every threshold, since a threat of unknown size is not small."""
+
+GROUP_PREFIX = "group:"
+
+
+class Reason(Enum):
+    """Why an agency receives an item or not. The value is (delivers, words for people)."""
+
+    SUBSCRIBED = True, "subscribed"
+    NAMED = True, "named in to"
+    HOLDS_ORIGINAL = True, "holds the original"
+    ORIGINATOR = False, "is the originator"
+    INACTIVE = False, "not an active member"
+    EXCEPTED = False, "in except"
+    NOT_NAMED = False, "not named in to"
+    STATUS = False, "not entitled to this status"
+    CATEGORY = False, "not entitled to this category"
+    MARKING = False, "not entitled to this marking"
+    ONLY_NAMED = False, "receives only what names it"
+    NOT_A_HOLDER = False, "does not hold what is cancelled"
+    UNSUBSCRIBED_CATEGORY = False, "not subscribed to this category"
+    UNSUBSCRIBED_AREA = False, "not subscribed to these areas"
+    UNSUBSCRIBED_SEVERITY = False, "not subscribed to this severity"
+
+    @property
+    def delivers(self) -> bool:
+        """Tell whether the agency receives the item."""
+        return self.value[0]
+
+    @property
+    def words(self) -> str:
+        """Give the reason for people."""
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one agency may originate (`originate`: categories) and receive. `statuses` holds for both."""
+
+    originate: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+    marking: str = "TLP:CLEAR"
+    statuses: frozenset[str] = frozenset()
+    only_named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """What an agency wants to hear: an empty set is everything. `severity` is the least, or None."""
+
+    categories: frozenset[str] = frozenset()
+    areas: frozenset[str] = frozenset()
+    severity: str | None = None
+
+
+EVERYTHING = Interest()
+
+
+def route(
+    policy: Policy,
+    originator: str,
+    address: Address | None,
+    members: Iterable[str],
+    active: frozenset[str],
+    grants: Mapping[str, Grant],
+    groups: Mapping[str, frozenset[str]],
+    interests: Mapping[str, Interest],
+    holders: frozenset[str] | None,
+) -> dict[str, Reason]:
+    """Decide for each of `members` whether it receives, and why.
+
+    `active` are the agencies whose card and keys are in force; `interests` lacks an agency that has not subscribed
+    yet (it hears all that it is entitled to); `holders` are those to whom the referenced originals went, None when
+    none of them is known. Raises `WrongAddress` when the marking needs `to` and there is none, `UnknownAgency` when
+    the address names somebody who is not a member.
+    """
+    if policy.marking in NAMED_ONLY_MARKINGS and not (address and address.to):
+        raise WrongAddress(
+            f"{policy.marking} goes to named agencies only",
+            Problem("/address/to", "at least one agency", "none", "name the recipients with --to"),
+        )
+    listed = tuple(members)
+    named = _expand(address.to, "to", listed, groups) if address else frozenset()
+    excepted = _expand(address.excepted, "except", listed, groups) if address else frozenset()
+    to_holders_only = policy.type == "Cancel" and not named and holders is not None
+
+    def decide(agency: str) -> Reason:
+        if agency == originator:
+            return Reason.ORIGINATOR
+        if agency not in active:
+            return Reason.INACTIVE
+        if agency in excepted:
+            return Reason.EXCEPTED
+        if named and agency not in named:
+            return Reason.NOT_NAMED
+        if refused := entitlement(policy, grants.get(agency, Grant())):
+            return refused
+        if agency in named:
+            return Reason.NAMED
+        held = holders is not None and agency in holders
+        if grants[agency].only_named and not held:
+            return Reason.ONLY_NAMED
+        if to_holders_only:
+            return Reason.HOLDS_ORIGINAL if held else Reason.NOT_A_HOLDER
+        refused = _uninterested(policy, interests.get(agency, EVERYTHING))
+        if held:
+            return Reason.SUBSCRIBED if refused is None else Reason.HOLDS_ORIGINAL
+        return refused or Reason.SUBSCRIBED
+
+    return {agency: decide(agency) for agency in listed}
+
+
+def entitlement(policy: Policy, grant: Grant) -> Reason | None:
+    """Give why `grant` does not entitle to an item of this policy, or None when it does. Asked again when serving."""
+    if policy.status not in grant.statuses:
+        return Reason.STATUS
+    if policy.category not in grant.categories:
+        return Reason.CATEGORY
+    if MARKINGS.index(policy.marking) > MARKINGS.index(grant.marking):
+        return Reason.MARKING
+    return None
+
+
+def _expand(
+    names: tuple[str, ...], member: str, members: tuple[str, ...], groups: Mapping[str, frozenset[str]]
+) -> frozenset[str]:
+    found: set[str] = set()
+    problems: list[Problem] = []
+    for place, name in enumerate(names):
+        if name.startswith(GROUP_PREFIX) and name.removeprefix(GROUP_PREFIX) in groups:
+            found |= groups[name.removeprefix(GROUP_PREFIX)]
+        elif name in members:
+            found.add(name)
+        else:
+            problems.append(
+                Problem(
+                    f"/address/{member}/{place}", "an agency of the registry, or a group", name,
+                    "`harkara registry show` lists them",
+                )
+            )
+    if problems:
+        raise UnknownAgency("the address names somebody unknown here", *problems)
+    return frozenset(found)
+
+
+def _uninterested(policy: Policy, interest: Interest) -> Reason | None:
+    if interest.categories and policy.category not in interest.categories:
+        return Reason.UNSUBSCRIBED_CATEGORY
+    if interest.areas and policy.areas and not any(
+        _overlap(wanted, area) for wanted in interest.areas for area in policy.areas
+    ):
+        return Reason.UNSUBSCRIBED_AREA
+    if interest.severity in SEVERITIES and policy.severity in SEVERITIES:
+        if SEVERITIES.index(policy.severity) < SEVERITIES.index(interest.severity):
+            return Reason.UNSUBSCRIBED_SEVERITY
+    return None
+
+
+def _overlap(wanted: str, area: str) -> bool:
+    # ISO 3166-2: PK contains PK-IS; a bulletin for all of PK concerns a subscriber of PK-IS and the other way round.
+    return wanted == area or area.startswith(f"{wanted}-") or wanted.startswith(f"{area}-")

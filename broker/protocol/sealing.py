@@ -1,0 +1,220 @@
+"""Sealing: a statement encrypted once, under a fresh content key, for all its recipients.
+
+The order in which things are bound, and what each stops:
+- the header names exchange, sealer, author, statement and policy, and everything below covers it: a recipient cannot
+  re-seal somebody's statement as its own post;
+- the content key is derived with the statement's digest as salt: different statements have different keys even if
+  entropy repeats, so the fixed nonce is used once per key;
+- AES-GCM does not commit to its key, so a commitment derived beside the encryption key stands in the sealed header and
+  is compared before decrypting: one ciphertext opens under one key only;
+- Padmé padding with a floor hides the length; the fill is checked, so padding carries nothing.
+
+Every failure to open is the same `NotAuthentic`. Source: schemas/protocol.md, "A bulletin" and "Answers".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import struct
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from broker.errors import Malformed, NotAuthentic
+from broker.protocol import dsse, encoding
+from broker.protocol.encoding import Bin, Maybe
+from broker.protocol.limits import PADDING_FLOOR_BYTES
+
+CONTENT_KEY_BYTES = 32
+ENTROPY_BYTES = 32
+SEAL_TYPE = dsse.payload_type("seal", "msgpack")
+BY_BROKER = "broker"
+"""The mode of a header whose sealer is a broker of the registry."""
+
+_NONCE = bytes(12)  # one message per key, ever
+_LENGTH = struct.Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class BulletinHeader:
+    """H0 of a bulletin: what is said in clear beside the ciphertext."""
+
+    exchange: bytes
+    mode: str
+    sealer: str
+    sealer_kid: bytes
+    originator: str
+    id: str
+    stmt: bytes
+    policy: bytes
+    address_digest: bytes | None
+    registry_version: int
+
+    def pack(self) -> bytes:
+        """Give F("harkara/1 header", …)."""
+        return encoding.pack(
+            "header",
+            self.exchange,
+            self.mode,
+            self.sealer,
+            self.sealer_kid,
+            self.originator,
+            self.id,
+            self.stmt,
+            self.policy,
+            self.address_digest,
+            self.registry_version,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptHeader:
+    """H0 of a receipt; `agency` is its author and `id` the receipt's own."""
+
+    exchange: bytes
+    mode: str
+    sealer: str
+    sealer_kid: bytes
+    agency: str
+    id: str
+    stmt: bytes
+    registry_version: int
+
+    def pack(self) -> bytes:
+        """Give F("harkara/1 receipt header", …)."""
+        return encoding.pack(
+            "receipt header",
+            self.exchange,
+            self.mode,
+            self.sealer,
+            self.sealer_kid,
+            self.agency,
+            self.id,
+            self.stmt,
+            self.registry_version,
+        )
+
+    @property
+    def originator(self) -> str:
+        """Give the author: for the index of items a receipt's originator is the agency that made it."""
+        return self.agency
+
+
+Header = BulletinHeader | ReceiptHeader
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A sealed item: the sealed header H (H0 and commitment), and the ciphertext."""
+
+    header: bytes
+    ciphertext: bytes
+
+    def digest(self) -> bytes:
+        """Give `sealed`: what stamp, wraps and chain name this item by."""
+        return hashlib.sha256(dsse.pae(SEAL_TYPE, self.seal_record())).digest()
+
+    def seal_record(self) -> bytes:
+        """Give F("harkara/1 seal", H, SHA-256(ciphertext))."""
+        return encoding.pack("seal", self.header, hashlib.sha256(self.ciphertext).digest())
+
+    def pack(self) -> bytes:
+        """Give the record in which the store keeps it."""
+        return encoding.pack("sealed", self.header, self.ciphertext)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is inside: the signed statement, and (in a bulletin) the salt of its policy digest."""
+
+    statement: dsse.Envelope
+    policy_salt: bytes | None
+
+    def pack(self) -> bytes:
+        """Give F("harkara/1 content", payload type, payload, kid, signature, policy salt)."""
+        only = self.statement.signature
+        return encoding.pack(
+            "content", self.statement.payload_type, self.statement.payload, only.kid, only.value, self.policy_salt
+        )
+
+
+def seal(header: Header, content: Content, entropy: bytes) -> tuple[Sealed, bytes]:
+    """Seal `content` under a fresh key made from 32 bytes of `entropy`. Gives the sealed item and its content key."""
+    content_key = _hkdf(entropy, salt=header.stmt, info=b"harkara/1 content key", length=CONTENT_KEY_BYTES)
+    h0 = header.pack()
+    encryption_key, commitment = _derive(content_key, h0)
+    sealed_header = encoding.pack("sealed header", h0, commitment)
+    ciphertext = AESGCM(encryption_key).encrypt(_NONCE, _pad(content.pack()), sealed_header)
+    return Sealed(sealed_header, ciphertext), content_key
+
+
+def open_sealed(sealed: Sealed, content_key: bytes) -> Content:
+    """Decrypt. Raises `NotAuthentic`, the same for a wrong key, changed bytes and a wrong fill."""
+    try:
+        h0, commitment = encoding.unpack(sealed.header, "sealed header", bytes, Bin(32))
+        encryption_key, expected = _derive(content_key, h0)
+        if not hmac.compare_digest(commitment, expected):
+            raise NotAuthentic("the content does not open")
+        record = _unpad(AESGCM(encryption_key).decrypt(_NONCE, sealed.ciphertext, sealed.header))
+        kind, payload, kid, value, salt = encoding.unpack(
+            record, "content", str, bytes, Bin(32), Bin(64), Maybe(Bin(32))
+        )
+    except (InvalidTag, Malformed):
+        raise NotAuthentic("the content does not open") from None
+    return Content(dsse.Envelope(kind, payload, (dsse.Signature(kid, value),)), salt)
+
+
+def read_sealed(record: bytes) -> Sealed:
+    """Read what `Sealed.pack` gave. Raises `Malformed`."""
+    return Sealed(*encoding.unpack(record, "sealed", bytes, bytes))
+
+
+def read_header(sealed_header: bytes) -> Header:
+    """Read the H0 inside a sealed header. Raises `Malformed`."""
+    h0, _ = encoding.unpack(sealed_header, "sealed header", bytes, Bin(32))
+    # The label tells which of the two it is; each is then held to its own shape to the byte.
+    if h0[1:].startswith(b"\xb8harkara/1 receipt header"):
+        return ReceiptHeader(
+            *encoding.unpack(h0, "receipt header", Bin(32), str, str, Bin(32), str, str, Bin(32), int)
+        )
+    return BulletinHeader(
+        *encoding.unpack(
+            h0, "header", Bin(32), str, str, Bin(32), str, str, Bin(32), Bin(32), Maybe(Bin(32)), int
+        )
+    )
+
+
+def padded_length(length: int) -> int:
+    """Give the Padmé length for `length` bytes (Nikitin et al., PURBs, section 4.3), at least the floor."""
+    if length <= PADDING_FLOOR_BYTES:
+        return PADDING_FLOOR_BYTES
+    exponent = length.bit_length() - 1
+    mask = (1 << (exponent - exponent.bit_length())) - 1
+    return (length + mask) & ~mask
+
+
+def _pad(record: bytes) -> bytes:
+    framed = _LENGTH.pack(len(record)) + record
+    return framed.ljust(padded_length(len(framed)), b"\0")
+
+
+def _unpad(padded: bytes) -> bytes:
+    if len(padded) < _LENGTH.size:
+        raise NotAuthentic("the content does not open")
+    end = _LENGTH.size + _LENGTH.unpack_from(padded)[0]
+    if end > len(padded) or padded_length(end) != len(padded) or padded[end:].strip(b"\0"):
+        raise NotAuthentic("the content does not open")
+    return padded[_LENGTH.size : end]
+
+
+def _derive(content_key: bytes, h0: bytes) -> tuple[bytes, bytes]:
+    both = _hkdf(content_key, salt=None, info=encoding.pack("bulletin key", hashlib.sha256(h0).digest()), length=64)
+    return both[:32], both[32:]
+
+
+def _hkdf(ikm: bytes, *, salt: bytes | None, info: bytes, length: int) -> bytes:
+    return HKDF(SHA256(), length=length, salt=salt, info=info).derive(ikm)
