@@ -1,7 +1,7 @@
 """In CI a skipped test is a failure: a skip is a promise that nobody checked.
 
-Loaded by `addopts` in pyproject.toml. Where the variable CI is `true`, a run in which anything was skipped (or
-expected to fail) ends with exit code 1 and names what was skipped. Elsewhere it does nothing.
+Loaded by `addopts` in pyproject.toml. Where the variable CI is `true`, a run in which anything was skipped
+(or expected to fail) ends with exit code 1 and names what was skipped. Elsewhere it does nothing.
 """
 
 from __future__ import annotations
