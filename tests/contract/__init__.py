@@ -1,0 +1,1 @@
+"""What is written down for others is what the program does: examples, schemas, vectors."""

@@ -1,0 +1,125 @@
+"""README.md is run as it stands: a reader who types what it says gets what it says.
+
+It runs in an empty directory with an empty home, on ports of its own (8470 and 8471 in the text stand for two
+free ones), with this environment's `harkara` first on the PATH.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.contract.readme_examples import blocks, commands, script
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+README = (REPOSITORY / "README.md").read_text("utf-8")
+SECONDS = 50
+"""The whole page has to be through by then: the reader's patience, and below the time limit of a test."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run_page(page: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run every command of `page` in `directory`; stdout and stderr come together, as written."""
+    listen, ops = free_port(), free_port()
+    page = page.replace("8470", str(listen)).replace("8471", str(ops))
+    home = directory / "home"
+    work = directory / "work"
+    home.mkdir()
+    work.mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HARKARA_", "XDG_"))}
+    environment = kept | {
+        "HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HARKARA_LISTEN": f"127.0.0.1:{listen}",
+        "HARKARA_OPS": f"127.0.0.1:{ops}",
+    }
+    ready = f"(exec 3<>/dev/tcp/127.0.0.1/{listen}) 2>/dev/null"
+    return subprocess.run(
+        ["bash", "-c", script(commands(page), ready)],
+        cwd=work,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def test_the_readme_has_examples() -> None:
+    assert commands(README) != []
+
+
+def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
+    done = run_page(README, tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_python_example_of_the_readme_compiles_and_imports_what_exists() -> None:
+    for line, body in blocks(README, "python"):
+        tree = compile(body, f"README.md:{line}", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("broker"):
+                module = importlib.import_module(node.module or "")
+                assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+def test_every_file_that_the_readme_names_exists() -> None:
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", README)]
+    inside = [link for link in links if link and "://" not in link and not link.startswith("mailto:")]
+    assert [link for link in inside if not (REPOSITORY / link).exists()] == []
+
+
+def page(*lines: str, mark: str = "console") -> str:
+    return "\n".join(["Text.", "", f"```{mark}", *lines, "```", ""])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(page("$ true", "$ false"), id="a-command-fails"),
+        pytest.param(page("$ false | true"), id="the-first-of-a-pipe-fails"),
+        pytest.param(page("$ no-such-program --help"), id="a-program-is-missing"),
+        pytest.param(page("$ test -e \\", "  nothing-here"), id="a-continued-command-fails"),
+        pytest.param(page("$ true") + page("$ exit 3"), id="the-second-block-fails"),
+    ],
+)
+def test_a_page_with_a_fault_is_refused(tmp_path: Path, text: str) -> None:
+    assert run_page(text, tmp_path).returncode != 0
+
+
+def test_a_server_that_does_not_come_up_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.contract.readme_examples.WAIT_TENTHS", 3)
+    assert run_page(page("$ sleep 60 &"), tmp_path).returncode != 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(page("$ x=1", "what it prints", "$ test $x = 1"), id="one-shell-for-all"),
+        pytest.param(page("$ cd / && pwd", "/") + page("$ test $PWD = /"), id="from-block-to-block"),
+        pytest.param(page("$ test a = \\", "    a"), id="a-command-over-two-lines"),
+        pytest.param(page("$ false", mark="sh"), id="other-blocks-are-not-run"),
+        pytest.param(
+            page("$ python -m http.server --bind 127.0.0.1 8470 &", "$ exec 3<>/dev/tcp/127.0.0.1/8470"),
+            id="a-server-in-the-background",
+        ),
+    ],
+)
+def test_a_page_without_a_fault_passes(tmp_path: Path, text: str) -> None:
+    done = run_page(text, tmp_path)
+    assert done.returncode == 0, done.stdout
