@@ -1,0 +1,99 @@
+"""Reads of inboxes: heads, entries from a number on, the chain at a number.
+
+An inbox is a stream whose ids are `<last number>-0`, so that a number is found by its id: the entry that holds number n
+is the first one at or after `n-0`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from broker.errors import NotAuthentic
+from broker.store import names
+from broker.store.connection import Connections
+from broker.store.head import unpack_head
+from broker.store.records import Head, InboxEntry
+from broker.store.refusals import reading
+
+
+def unpack_inbox_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> InboxEntry:
+    """Give one entry of an inbox from the server's reply. Raises `NotAuthentic` for an entry of another form."""
+    try:
+        last = int(entry_id.partition(b"-")[0])
+        return InboxEntry(int(fields[b"f"]), last, fields[b"c"], fields[b"m"], fields[b"r"])
+    except (KeyError, ValueError) as error:
+        raise NotAuthentic(f"an inbox has an entry of an unknown form at {entry_id!r}") from error
+
+
+class Inboxes:
+    """All inboxes, read only. Every method raises `StoreUnavailable` when the store does not answer."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._reading = connections.reading
+
+    async def head(self, agency: str) -> Head | None:
+        """Give the head of one inbox, None for one that never had an item."""
+        return (await self.heads([agency]))[agency]
+
+    async def heads(self, agencies: Iterable[str]) -> dict[str, Head | None]:
+        """Give the head of each inbox asked for."""
+        wanted: defaultdict[int, list[str]] = defaultdict(list)
+        for agency in agencies:
+            wanted[names.partition_of(agency)].append(agency)
+        with reading():
+            async with self._reading.pipeline(transaction=False) as pipeline:
+                for partition, asked in wanted.items():
+                    pipeline.hmget(names.heads(partition), asked)
+                replies: list[Sequence[bytes | None]] = await pipeline.execute()
+        found: dict[str, Head | None] = {}
+        for asked, packed in zip(wanted.values(), replies, strict=True):
+            found |= {agency: unpack_head(each) for agency, each in zip(asked, packed, strict=True)}
+        return found
+
+    async def all_heads(self) -> dict[str, Head]:
+        """Give the head of every inbox that has one."""
+        with reading():
+            async with self._reading.pipeline(transaction=False) as pipeline:
+                for partition in range(names.PARTITIONS):
+                    pipeline.hgetall(names.heads(partition))
+                replies: list[dict[bytes, bytes]] = await pipeline.execute()
+        found: dict[str, Head] = {}
+        for reply in replies:
+            for agency, packed in reply.items():
+                head = unpack_head(packed)
+                if head is not None:
+                    found[agency.decode()] = head
+        return found
+
+    async def window(self, agency: str, after: int, limit: int) -> tuple[Head | None, list[InboxEntry]]:
+        """Give the head and, as of the same moment, at most `limit` entries from number `after + 1` on."""
+        with reading():
+            async with self._reading.pipeline(transaction=True) as pipeline:
+                pipeline.hget(names.heads(names.partition_of(agency)), agency)
+                pipeline.xrange(names.inbox(agency), f"{after + 1}-0", "+", count=limit)
+                packed, reply = await pipeline.execute()
+        return unpack_head(packed), [unpack_inbox_entry(entry_id, fields) for entry_id, fields in reply]
+
+    async def entries(self, agency: str, after: int, limit: int) -> list[InboxEntry]:
+        """Give at most `limit` entries, from the one that holds number `after + 1` on (it may begin before)."""
+        with reading():
+            reply = await self._reading.xrange(names.inbox(agency), f"{after + 1}-0", "+", count=limit)
+        return [unpack_inbox_entry(entry_id, fields) for entry_id, fields in reply]
+
+    async def entries_before(self, agency: str, number: int, limit: int) -> list[InboxEntry]:
+        """Give at most `limit` entries that end at or before `number`, the newest first."""
+        with reading():
+            reply = await self._reading.xrevrange(names.inbox(agency), f"{number}-0", "-", count=limit)
+        return [unpack_inbox_entry(entry_id, fields) for entry_id, fields in reply]
+
+    async def entry_ending_at(self, agency: str, number: int) -> InboxEntry | None:
+        """Give the entry whose last number is `number`, None when no entry ends there."""
+        with reading():
+            reply = await self._reading.xrange(names.inbox(agency), f"{number}-0", f"{number}-0")
+        return unpack_inbox_entry(*reply[0]) if reply else None
+
+    async def entry_with(self, agency: str, number: int) -> InboxEntry | None:
+        """Give the entry that holds `number`, None when the inbox does not have it (yet, or no longer)."""
+        found = await self.entries(agency, number - 1, 1)
+        return found[0] if found and found[0].first <= number else None

@@ -1,0 +1,145 @@
+"""What the store keeps of the exchange and its members: epoch, registries, subscriptions, acknowledgements, pair keys.
+
+All contents are opaque bytes. What must never go back (registry version, subscription version, acknowledged number) is
+compared by the script that writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from broker.errors import UnsafeConfiguration
+from broker.store import names
+from broker.store.connection import Connections
+from broker.store.records import BEGINNING, Standing
+from broker.store.refusals import reading, writing
+from broker.store.script_call import Script
+from broker.store.ticks import TICKS_KEPT
+
+
+class Members:
+    """Epoch, registries, subscriptions, acknowledgements and sealed pair keys.
+
+    Reads raise `StoreUnavailable`; writes also `OutcomeUnknown`. Every write here may be repeated.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._reading, self._writing = connections.reading, connections.writing
+        self._begin, self._publish, self._raise = Script("begin"), Script("publish"), Script("raise")
+
+    # --- Epoch and registry -----------------------------------------------------------------------------------------
+
+    async def begin(self, epoch: bytes) -> None:
+        """Give an empty store its epoch (16 bytes), or make sure that it has this one.
+
+        Raises `UnsafeConfiguration` for a store of another epoch, and for one with entries and no epoch.
+        """
+        with writing():
+            found: bytes | None = await self._begin(self._writing, [names.STATE, names.LOG], [epoch])
+        if found is None:
+            raise UnsafeConfiguration(
+                "the store has entries and no epoch: it is not Harkara's, or it is damaged; use an empty one"
+            )
+        if found != epoch:
+            raise UnsafeConfiguration(
+                f"the store belongs to epoch {found.hex()}, the registry to {epoch.hex()}: "
+                "use the store of this registry, or publish a registry with a new epoch for an empty store"
+            )
+
+    async def standing(self) -> Standing:
+        """Give epoch, generation, registry version, routed position and the time of the last stamp."""
+        with reading():
+            epoch, generation, registry, routed, taken = await self._reading.hmget(
+                names.STATE, ["epoch", "generation", "registry", "routed", "taken"]
+            )
+        return Standing(
+            epoch, int(generation or 0), int(registry or 0), (routed or BEGINNING.encode()).decode(), int(taken or 0)
+        )
+
+    async def publish_registry(self, version: int, value: bytes) -> int:
+        """Put a registry into force and tell all processes.
+
+        Gives the version that was in force before: the publication is done when that is below `version`.
+        """
+        keys = [names.STATE, names.TICKS, names.registry(version)]
+        with writing():
+            return int(await self._publish(self._writing, keys, [version, value, TICKS_KEPT]))
+
+    async def registry(self, version: int) -> bytes | None:
+        """Give the registry of that version, None when the store does not have it."""
+        with reading():
+            return await self._reading.get(names.registry(version))
+
+    # --- Subscriptions and acknowledgements -------------------------------------------------------------------------
+
+    async def put_subscription(self, agency: str, version: int, value: bytes) -> int | None:
+        """Keep an agency's subscription. Gives None when done, else the version in force, which is not lower."""
+        with writing():
+            done, found = await self._raise(self._writing, [names.SUBSCRIPTIONS], [agency, version, value])
+        return None if done else _split(found)[0]
+
+    async def subscription(self, agency: str) -> tuple[int, bytes] | None:
+        """Give version and contents of an agency's subscription."""
+        with reading():
+            found: bytes | None = await self._reading.hget(names.SUBSCRIPTIONS, agency)
+        return None if found is None else _split(found)
+
+    async def subscriptions(self) -> dict[str, tuple[int, bytes]]:
+        """Give version and contents of every subscription."""
+        with reading():
+            found: dict[bytes, bytes] = await self._reading.hgetall(names.SUBSCRIPTIONS)
+        return {agency.decode(): _split(value) for agency, value in found.items()}
+
+    async def acknowledge(self, agency: str, number: int, value: bytes) -> tuple[int, bytes]:
+        """Keep an acknowledgement unless a higher one is kept. Gives the highest: its number and contents."""
+        key = names.acknowledgements(names.partition_of(agency))
+        with writing():
+            _, found = await self._raise(self._writing, [key], [agency, number, value])
+        return _split(found)
+
+    async def acknowledged(self, agency: str) -> tuple[int, bytes] | None:
+        """Give the number and contents of an agency's highest acknowledgement."""
+        with reading():
+            found: bytes | None = await self._reading.hget(
+                names.acknowledgements(names.partition_of(agency)), agency
+            )
+        return None if found is None else _split(found)
+
+    # --- Pair keys --------------------------------------------------------------------------------------------------
+
+    async def put_pair_keys(self, sealed: Sequence[tuple[bytes, bytes]], until: int) -> None:
+        """Keep sealed pair keys (each a pkid and its bytes) until `until` (µs). Durable when this returns."""
+        if not sealed:
+            return
+        with writing():
+            async with self._writing.pipeline(transaction=True) as pipeline:
+                for pkid, value in sealed:
+                    pipeline.set(names.pair_key(pkid), value, pxat=until // 1000)
+                await pipeline.execute()
+
+    async def keep_pair_keys(self, pkids: Sequence[bytes], until: int) -> list[bool]:
+        """Let sealed pair keys live at least until `until` (µs), before an item that uses them is appended.
+
+        Gives for each whether it is there. Never shortens a life.
+        """
+        if not pkids:
+            return []
+        with writing():
+            async with self._writing.pipeline(transaction=True) as pipeline:
+                for pkid in pkids:
+                    pipeline.pexpireat(names.pair_key(pkid), until // 1000, gt=True)
+                    pipeline.exists(names.pair_key(pkid))
+                replies = await pipeline.execute()
+        return [bool(there) for there in replies[1::2]]
+
+    async def pair_keys(self, pkids: Sequence[bytes]) -> list[bytes | None]:
+        """Give each sealed pair key, None for one that the store does not have."""
+        if not pkids:
+            return []
+        with reading():
+            return await self._reading.mget([names.pair_key(pkid) for pkid in pkids])
+
+
+def _split(found: bytes) -> tuple[int, bytes]:
+    number, _, value = found.partition(b"|")
+    return int(number), value

@@ -1,0 +1,24 @@
+#!lua flags=allow-oom
+-- ROUTE: appends to the inboxes of one partition, when every head concerned still is the one expected, all of it.
+-- (Comparing the number alone gave duplicates.)
+-- KEYS: heads, then one inbox for each agency.
+-- ARGV: how many agencies; for each: agency, expected head ('' for none), new head, how many entries;
+--       then for each entry: last, first, chain, MAC, references.
+-- Gives 0 when written, else the current heads in the order of the agencies, nothing written.
+local heads, agencies = KEYS[1], tonumber(ARGV[1])
+local current, differs = {}, false
+for n = 1, agencies do
+  current[n] = redis.call('HGET', heads, ARGV[4 * n - 2]) or ''
+  if current[n] ~= ARGV[4 * n - 1] then differs = true end
+end
+if differs then return current end
+local a = 1 + 4 * agencies
+for n = 1, agencies do
+  for _ = 1, tonumber(ARGV[4 * n + 1]) do
+    redis.call('XADD', KEYS[n + 1], ARGV[a + 1] .. '-0',
+               'f', ARGV[a + 2], 'c', ARGV[a + 3], 'm', ARGV[a + 4], 'r', ARGV[a + 5])
+    a = a + 5
+  end
+  redis.call('HSET', heads, ARGV[4 * n - 2], ARGV[4 * n])
+end
+return 0
