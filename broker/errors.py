@@ -11,7 +11,8 @@ logs and to terminals.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 GOT_LIMIT_CHARS = 80
@@ -57,6 +58,8 @@ class HarkaraError(Exception):
         self.problems = problems
         self.retry_after = retry_after
         """Seconds after which the same request may be sent again, or None."""
+        self.within = ""
+        """JSON pointer of the base64 member of the body into whose decoded document the problems point ("": none)."""
 
 
 # --- The sender's fault: what was sent cannot be taken ------------------------------------------------------------
@@ -279,6 +282,26 @@ class UnsafeConfiguration(HarkaraError):
     """Harkara refuses to run like this. The detail says how to mend it."""
 
     code, status, exit_code = "unsafe-configuration", 503, 6
+
+
+@contextmanager
+def pointing_within(member: str) -> Iterator[None]:
+    """Mark the errors raised inside: their pointers lead into the document that `member` holds in base64."""
+    try:
+        yield
+    except HarkaraError as error:
+        error.within = error.within or member
+        raise
+
+
+@contextmanager
+def pointing_below(member: str) -> Iterator[None]:
+    """Put `member` before the pointers of the errors raised inside: the part that was read stands there."""
+    try:
+        yield
+    except HarkaraError as error:
+        error.problems = tuple(replace(problem, pointer=member + problem.pointer) for problem in error.problems)
+        raise
 
 
 def family() -> Iterator[type[HarkaraError]]:

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 from msgspec import Meta
 
 from broker.errors import BadSignature, HarkaraError, Problem, SchemaError
-from broker.protocol import dsse, keys, strictjson, times
+from broker.protocol import dsse, keys, schema_walk, times
 from broker.protocol.bulletin import Contact
-from broker.protocol.fields import AgencyId, Digest
+from broker.protocol.fields import AgencyId, Digest, Time
 from broker.protocol.keys import ED25519, X_WING, SealingKey, SigningKey
 from broker.protocol.limits import CARD_KEYS_ITEMS
-from broker.protocol.schema_walk import convert
+from broker.protocol.rules import Record, readable
 
 CARD_TYPE = dsse.payload_type("card")
 Role = Literal["agency", "broker"]
@@ -28,17 +28,19 @@ Use = Literal["sign", "seal"]
 ALGORITHM = {"sign": ED25519, "seal": X_WING}
 
 
-class CardKeyDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CardKeyDocument(Record):
     """One public key with its validity."""
 
     use: Use
     algorithm: Literal["ed25519", "x-wing"]
     public: str
-    not_before: str
-    not_after: str
+    not_before: Time
+    not_after: Time
+
+    RULES = (readable("not_before", times.parse, "a time"), readable("not_after", times.parse, "a time"))
 
 
-class CardDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class CardDocument(Record):
     """The payload of a card. `names` by language tag, English required."""
 
     exchange: Digest
@@ -106,7 +108,7 @@ def read_card(envelope: dsse.Envelope) -> Card:
     """
     if envelope.payload_type != CARD_TYPE:
         raise BadSignature("signed as another kind of document", Problem("/payloadType", CARD_TYPE, envelope.payload_type))
-    document = convert(strictjson.decode(envelope.payload), CardDocument)
+    document = schema_walk.read(envelope.payload, CardDocument)
     if "en" not in document.names:
         raise SchemaError("a card needs an English name", Problem("/names", "the member en", "an object without it"))
     public = tuple(_read_key(key, f"/keys/{i}") for i, key in enumerate(document.keys))

@@ -58,13 +58,14 @@ def pack(purpose: str, *fields: Any) -> bytes:
     return msgpack.packb([f"{PROJECT} {purpose}", *fields], use_bin_type=True)
 
 
-def unpack(record: bytes, purpose: str, *shape: Field) -> list[Any]:
-    """Give the fields of `record`, which must be F("harkara/1 <purpose>", …) of `shape`, to the byte.
+def unpack(record: bytes, purpose: str, *shape: Field, max_bytes: int = RECORD_BYTES) -> list[Any]:
+    """Give the fields of `record`, which must be F("harkara/1 <purpose>", …) of `shape`, to the byte and in at
+    most `max_bytes`.
 
     Raises `Malformed` when it is too large, not msgpack, of another purpose or shape, or not in canonical form.
     """
-    if len(record) > RECORD_BYTES:
-        raise _refusal(purpose, f"at most {RECORD_BYTES} bytes", f"{len(record)} bytes")
+    if len(record) > max_bytes:
+        raise _refusal(purpose, f"at most {max_bytes} bytes", f"{len(record)} bytes")
     try:
         found = msgpack.unpackb(
             record, raw=False, use_list=True, max_array_len=RECORD_LIST_ITEMS, max_map_len=0, max_ext_len=0

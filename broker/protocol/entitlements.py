@@ -15,19 +15,19 @@ import msgspec
 from msgspec import Meta
 
 from broker.errors import NotAuthentic, Problem, SchemaError
-from broker.protocol import dsse, strictjson
+from broker.protocol import dsse, schema_walk
 from broker.protocol.bulletin import Category, Marking, Status
 from broker.protocol.fields import AgencyId, Digest
 from broker.protocol.digests import SALT_BYTES
-from broker.protocol.limits import MEMBERS_ITEMS
+from broker.protocol.limits import MEMBERS_ITEMS, REGISTRY_BYTES
 from broker.protocol.routing import Grant
-from broker.protocol.schema_walk import convert
+from broker.protocol.rules import Record
 
 ENTITLEMENTS_TYPE = dsse.payload_type("entitlements")
 GroupName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 
 
-class ReceiveDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class ReceiveDocument(Record):
     """What one agency may receive; with `only_named`, no more of it than what names the agency in `to`."""
 
     categories: list[Category]
@@ -35,7 +35,7 @@ class ReceiveDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     only_named: bool = False
 
 
-class GrantDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GrantDocument(Record):
     """One agency's part: `originate` lists categories; `statuses` holds for originating and receiving."""
 
     originate: list[Category]
@@ -43,7 +43,7 @@ class GrantDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     statuses: list[Status]
 
 
-class EntitlementsDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EntitlementsDocument(Record):
     """The payload. `version` is that of the registry it belongs to."""
 
     exchange: Digest
@@ -77,7 +77,7 @@ def read_entitlements(envelope: dsse.Envelope, *, exchange: bytes, version: int,
     """
     if envelope.payload_type != ENTITLEMENTS_TYPE or entitlements_digest(envelope) != digest:
         raise NotAuthentic("these entitlements are not those of the registry")
-    document = convert(strictjson.decode(envelope.payload), EntitlementsDocument)
+    document = schema_walk.read(envelope.payload, EntitlementsDocument, max_bytes=REGISTRY_BYTES)
     dsse.decode64(document.salt, "/salt", SALT_BYTES)
     if bytes.fromhex(document.exchange) != exchange or document.version != version:
         raise SchemaError(

@@ -13,14 +13,14 @@ import msgspec
 from msgspec import Meta
 
 from broker.errors import Problem, SchemaError
-from broker.protocol import dsse, encoding, strictjson
+from broker.protocol import dsse, encoding, schema_walk
 from broker.protocol.limits import ROOT_KEYS_ITEMS
-from broker.protocol.schema_walk import convert
+from broker.protocol.rules import Record
 
 NONCE_BYTES = 32
 
 
-class ExchangeDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExchangeDocument(Record):
     """`exchange.json`: plain JSON, not signed; its hash is the exchange's id."""
 
     name: Annotated[str, Meta(min_length=1, max_length=120)]
@@ -57,7 +57,7 @@ class Exchange(msgspec.Struct, frozen=True):
 
 def read_exchange(document: bytes) -> Exchange:
     """Read `exchange.json`. Raises `Malformed` or `SchemaError`."""
-    fields = convert(strictjson.decode(document), ExchangeDocument)
+    fields = schema_walk.read(document, ExchangeDocument)
     kids = tuple(dsse.decode_hex(kid, f"/root_kids/{i}", 32) for i, kid in enumerate(fields.root_kids))
     if len(set(kids)) != len(kids):
         raise SchemaError("a root key stands twice", Problem("/root_kids", "each key once", "one of them twice"))

@@ -28,25 +28,25 @@ from broker.errors import (
     VersionConflict,
     WrongExchange,
 )
-from broker.protocol import dsse, keys, strictjson, times
-from broker.protocol.fields import Digest
+from broker.protocol import dsse, keys, schema_walk, times
+from broker.protocol.fields import Digest, Time
 from broker.protocol.card import Card, PublicKey, Role, Use, read_card
 from broker.protocol.exchange import Exchange
 from broker.protocol.head import EPOCH_BYTES
 from broker.protocol.limits import MEMBERS_ITEMS, REGISTRY_BYTES, ROOT_KEYS_ITEMS
-from broker.protocol.schema_walk import convert
+from broker.protocol.rules import Record, readable
 
 REGISTRY_TYPE = dsse.payload_type("registry")
 
 
-class SignatureDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SignatureDocument(Record):
     """One signature of a DSSE envelope."""
 
     keyid: Digest
     sig: str
 
 
-class EnvelopeDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EnvelopeDocument(Record):
     """A DSSE envelope inside a document."""
 
     payloadType: str  # noqa: N815 (DSSE's spelling)
@@ -54,28 +54,32 @@ class EnvelopeDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     signatures: list[SignatureDocument]
 
 
-class RevocationDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RevocationDocument(Record):
     """A key that is void for whatever was stamped at or after `since`."""
 
     kid: Digest
-    since: str
+    since: Time
+
+    RULES = (readable("since", times.parse, "a time"),)
 
 
-class RegistryDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class RegistryDocument(Record):
     """The payload. `grace` is the time until which work continues after `expires`; `previous` lacks in version 1."""
 
     exchange: Digest
     version: Annotated[int, Meta(ge=1)]
     previous: Digest | None = None
-    issued: str
-    expires: str
-    grace: str
+    issued: Time
+    expires: Time
+    grace: Time
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
     k: Annotated[int, Meta(ge=1, le=ROOT_KEYS_ITEMS)]
     root_keys: Annotated[list[str], Meta(min_length=1, max_length=ROOT_KEYS_ITEMS)]
     cards: Annotated[list[EnvelopeDocument], Meta(max_length=MEMBERS_ITEMS)]
     revocations: Annotated[list[RevocationDocument], Meta(max_length=MEMBERS_ITEMS)]
     entitlements_digest: Digest
+
+    RULES = tuple(readable(name, times.parse, "a time") for name in ("issued", "expires", "grace"))
 
 
 class Standing(Enum):
@@ -233,13 +237,12 @@ def _read(envelope: dsse.Envelope, exchange: bytes) -> Registry:
         raise BadSignature(
             "signed as another kind of document", Problem("/payloadType", REGISTRY_TYPE, envelope.payload_type)
         )
-    value = strictjson.decode(envelope.payload, max_bytes=REGISTRY_BYTES)
-    document = convert(value, RegistryDocument)
+    document = schema_walk.read(envelope.payload, RegistryDocument, max_bytes=REGISTRY_BYTES)
     if document.exchange != exchange.hex():
         raise WrongExchange(
             "the registry is of another exchange", Problem("/exchange", exchange.hex(), document.exchange)
         )
-    cards, index = _read_cards(value["cards"], exchange)  # type: ignore[index]
+    cards, index = _read_cards(document.cards, exchange)
     roots = _read_roots(document)
     if document.k > len(roots):
         raise SchemaError("k is larger than the number of root keys", Problem("/k", f"1 to {len(roots)}", f"{document.k}"))
@@ -279,12 +282,12 @@ def _read_roots(document: RegistryDocument) -> dict[bytes, bytes]:
 
 
 def _read_cards(
-    values: list[object], exchange: bytes
+    documents: list[EnvelopeDocument], exchange: bytes
 ) -> tuple[dict[str, Card], dict[bytes, tuple[Card, PublicKey]]]:
     cards: dict[str, Card] = {}
     index: dict[bytes, tuple[Card, PublicKey]] = {}
-    for place, value in enumerate(values):
-        card = read_card(dsse.from_json(value, f"/cards/{place}"))
+    for place, document in enumerate(documents):
+        card = read_card(dsse.from_json(msgspec.to_builtins(document), f"/cards/{place}"))
         if card.exchange != exchange:
             raise NotAuthentic(f"the card of {card.id} was made for another exchange")
         if card.id in cards:
