@@ -1,9 +1,9 @@
 """Group commit: the one task that appends to the log, and what each caller is told.
 
-Requests that arrive while a group is under way form the next group (at most 64 items and 1 MiB), so one fsync serves
-many. On an error or a lost reply the same bytes are sent once more: the ids make that safe, and an item that the first
-attempt wrote comes back with its own stamp. After a second failure every caller is told that the outcome is unknown. A
-caller that is cancelled changes nothing: its item is written with its group.
+Requests that arrive while a group is under way form the next group (at most 64 items and 1 MiB), so one fsync
+serves many. On an error or a lost reply the same bytes are sent once more: the ids make that safe, and an
+item that the first attempt wrote comes back with its own stamp. After a second failure every caller is told
+that the outcome is unknown. A caller that is cancelled changes nothing: its item is written with its group.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from broker.errors import HarkaraError, OutcomeUnknown, StoreUnavailable
@@ -42,10 +41,12 @@ class _Request:
 
 
 class Committer:
-    """Appends items in groups. Start it once a process; `replicas` is how many must have each group before it counts."""
+    """Appends items in groups. Start it once a process; `replicas` is how many must have each group before it
+    counts.
+    """
 
     def __init__(self, connections: Connections, *, replicas: int = 0) -> None:
-        self._client: Redis = connections.appending
+        self._client = connections.appending
         self._script = Script("append")
         self._replicas = replicas
         self._waiting: deque[_Request] = deque()
@@ -68,9 +69,9 @@ class Committer:
     async def commit(self, item: NewItem) -> Outcome:
         """Append `item` and say what became of it.
 
-        Gives one of the `Outcome`s; a stale item wrote nothing and may be given again after it was mended. Raises
-        `StoreUnavailable` when the store certainly wrote nothing, `OutcomeUnknown` when it may have, and
-        `UnsafeConfiguration` when the store's settings turned out to be unsafe on a new connection.
+        Gives one of the `Outcome`s; a stale item wrote nothing and may be given again after it was mended.
+        Raises `StoreUnavailable` when the store certainly wrote nothing, `OutcomeUnknown` when it may have,
+        and `UnsafeConfiguration` when the store's settings turned out to be unsafe on a new connection.
         """
         if len(item.stamp) > STAMP_LIMIT_BYTES:
             raise ValueError(f"a stamp is at most {STAMP_LIMIT_BYTES} bytes")
@@ -85,7 +86,8 @@ class Committer:
         return await request.answer
 
     async def confirm_repeat(self) -> None:
-        """Make sure that a repeat found by a read is as safe as a first answer. Needed with replicas, else at once.
+        """Make sure that a repeat found by a read is as safe as a first answer. Needed with replicas, else at
+        once.
 
         Raises `OutcomeUnknown` when too few replicas answer.
         """
@@ -209,7 +211,9 @@ def _outcome(reply: Sequence[bytes]) -> Outcome:
 
 
 def _own(item: NewItem, outcome: Outcome) -> Outcome:
-    """Recognise what the first attempt wrote by its stamp: two stamps of one statement are never the same bytes."""
+    """Recognise what the first attempt wrote by its stamp: two stamps of one statement are never the same
+    bytes.
+    """
     if isinstance(outcome, Repeated) and outcome.stamp == item.stamp:
         return Appended(outcome.position)
     return outcome

@@ -1,9 +1,9 @@
 """The connections of one process to its store, and how long each waits.
 
-Five kinds, since they must not wait for one another: one that appends (WAIT answers only for the connection that
-wrote), one that routes, one that blocks on ticks, one that blocks on the log for the router, and a pool for all else.
-Whatever writes items checks the server's settings each time it connects: after a failover the server behind an address
-may be another one.
+Five kinds, since they must not wait for one another: one that appends (WAIT answers only for the connection
+that wrote), one that routes, one that blocks on ticks, one that blocks on the log for the router, and a pool
+for all else. Whatever writes items checks the server's settings each time it connects: after a failover the
+server behind an address may be another one.
 
 redis-py's own retries are off for writes: a lost reply to a write would be written twice.
 """
@@ -23,7 +23,9 @@ from broker.errors import UnsafeConfiguration, shorten
 BLOCK_MS = 5_000
 """How long a blocking read waits at the server."""
 BLOCKING_TIMEOUT_S = 10.0
-"""When a blocking read gives its connection up. Above BLOCK_MS; with none at all it hangs on a stopped server."""
+"""When a blocking read gives its connection up. Above BLOCK_MS; with none at all it hangs on a stopped
+server.
+"""
 SOCKET_TIMEOUT_S = 5.0
 """When any other command gives its connection up."""
 CONNECT_TIMEOUT_S = 3.0
@@ -31,15 +33,19 @@ READERS = 16
 """Connections in the pool for reads. A read waits for a free one."""
 POOL_WAIT_S = 5.0
 
+Client = Any
+"""A redis-py client with its pool. redis-py types each reply as a union over all its settings; ours are RESP2
+without decoding: bytes, integers, lists, and dictionaries where a command gives pairs."""
+
 OnConnect = Callable[[AbstractConnection], Awaitable[None]]
 
 
 class Connections:
     """All connections to one store.
 
-    `url` is `redis://`, `rediss://` or `unix://` as redis-py understands it. `check` is run on each new connection
-    that writes items; what it raises is raised by the command that needed the connection. Nothing connects before it
-    is used.
+    `url` is `redis://`, `rediss://` or `unix://` as redis-py understands it. `check` is run on each new
+    connection that writes items; what it raises is raised by the command that needed the connection. Nothing
+    connects before it is used.
     """
 
     def __init__(self, url: str, check: OnConnect | None = None) -> None:
@@ -51,7 +57,7 @@ class Connections:
         self.writing = self._client(READERS, SOCKET_TIMEOUT_S, retries=0)
         self.reading = self._client(READERS, SOCKET_TIMEOUT_S, retries=1)
 
-    def _client(self, size: int, timeout: float, *, retries: int, check: OnConnect | None = None) -> Redis:
+    def _client(self, size: int, timeout: float, *, retries: int, check: OnConnect | None = None) -> Client:
         options: dict[str, Any] = {
             "max_connections": size,
             "timeout": POOL_WAIT_S,

@@ -1,6 +1,7 @@
 """The bytes of an inbox's head: fixed, so that a router compares a whole head by comparing bytes.
 
-`1 | u64 number | chain 32 | u8 length | position | digest 32 | u64 floor number | floor chain 32`, big-endian.
+`1 | u64 number | chain 32 | u8 length | position | digest 32 | u64 floor number | floor chain 32`,
+big-endian.
 """
 
 from __future__ import annotations

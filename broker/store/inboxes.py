@@ -1,7 +1,7 @@
 """Reads of inboxes: heads, entries from a number on, the chain at a number.
 
-An inbox is a stream whose ids are `<last number>-0`, so that a number is found by its id: the entry that holds number n
-is the first one at or after `n-0`.
+An inbox is a stream whose ids are `<last number>-0`, so that a number is found by its id: the entry that
+holds number n is the first one at or after `n-0`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from broker.store.refusals import reading
 
 
 def unpack_inbox_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> InboxEntry:
-    """Give one entry of an inbox from the server's reply. Raises `NotAuthentic` for an entry of another form."""
+    """Give one entry of an inbox from the server's reply. Raises `NotAuthentic` for another form."""
     try:
         last = int(entry_id.partition(b"-")[0])
         return InboxEntry(int(fields[b"f"]), last, fields[b"c"], fields[b"m"], fields[b"r"])
@@ -76,7 +76,7 @@ class Inboxes:
         return unpack_head(packed), [unpack_inbox_entry(entry_id, fields) for entry_id, fields in reply]
 
     async def entries(self, agency: str, after: int, limit: int) -> list[InboxEntry]:
-        """Give at most `limit` entries, from the one that holds number `after + 1` on (it may begin before)."""
+        """Give at most `limit` entries, from the one that holds number `after + 1` on."""
         with reading():
             reply = await self._reading.xrange(names.inbox(agency), f"{after + 1}-0", "+", count=limit)
         return [unpack_inbox_entry(entry_id, fields) for entry_id, fields in reply]

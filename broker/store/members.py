@@ -1,7 +1,8 @@
-"""What the store keeps of the exchange and its members: epoch, registries, subscriptions, acknowledgements, pair keys.
+"""What the store keeps of the exchange and its members: epoch, registries, subscriptions, acknowledgements,
+pair keys.
 
-All contents are opaque bytes. What must never go back (registry version, subscription version, acknowledged number) is
-compared by the script that writes it.
+All contents are opaque bytes. What must never go back (registry version, subscription version, acknowledged
+number) is compared by the script that writes it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Members:
         self._reading, self._writing = connections.reading, connections.writing
         self._begin, self._publish, self._raise = Script("begin"), Script("publish"), Script("raise")
 
-    # --- Epoch and registry -----------------------------------------------------------------------------------------
+    # --- Epoch and registry ---------------------------------------------------------------------------------
 
     async def begin(self, epoch: bytes) -> None:
         """Give an empty store its epoch (16 bytes), or make sure that it has this one.
@@ -53,7 +54,11 @@ class Members:
                 names.STATE, ["epoch", "generation", "registry", "routed", "taken"]
             )
         return Standing(
-            epoch, int(generation or 0), int(registry or 0), (routed or BEGINNING.encode()).decode(), int(taken or 0)
+            epoch,
+            int(generation or 0),
+            int(registry or 0),
+            (routed or BEGINNING.encode()).decode(),
+            int(taken or 0),
         )
 
     async def publish_registry(self, version: int, value: bytes) -> int:
@@ -70,10 +75,10 @@ class Members:
         with reading():
             return await self._reading.get(names.registry(version))
 
-    # --- Subscriptions and acknowledgements -------------------------------------------------------------------------
+    # --- Subscriptions and acknowledgements -----------------------------------------------------------------
 
     async def put_subscription(self, agency: str, version: int, value: bytes) -> int | None:
-        """Keep an agency's subscription. Gives None when done, else the version in force, which is not lower."""
+        """Keep an agency's subscription. Gives None when done, else the higher version in force."""
         with writing():
             done, found = await self._raise(self._writing, [names.SUBSCRIPTIONS], [agency, version, value])
         return None if done else _split(found)[0]
@@ -105,7 +110,7 @@ class Members:
             )
         return None if found is None else _split(found)
 
-    # --- Pair keys --------------------------------------------------------------------------------------------------
+    # --- Pair keys ------------------------------------------------------------------------------------------
 
     async def put_pair_keys(self, sealed: Sequence[tuple[bytes, bytes]], until: int) -> None:
         """Keep sealed pair keys (each a pkid and its bytes) until `until` (µs). Durable when this returns."""

@@ -1,9 +1,9 @@
 """Every key of the store, in one place.
 
-Three families of keys, each in one cluster slot, so that a script never spans two: `{log}…` (what was accepted),
-sixteen partitions `{in:00}` … `{in:0f}` (the inboxes), and nothing else. An item is named `<originator>/<id>`, an
-agency by its id. Which partition an agency has follows from its id alone and never changes: CRC16 (XMODEM, as Redis
-itself uses for slots) modulo sixteen.
+Three families of keys, each in one cluster slot, so that a script never spans two: `{log}…` (what was
+accepted), sixteen partitions `{in:00}` … `{in:0f}` (the inboxes), and nothing else. An item is named
+`<originator>/<id>`, an agency by its id. Which partition an agency has follows from its id alone and never
+changes: CRC16 (XMODEM, as Redis itself uses for slots) modulo sixteen.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 from binascii import crc_hqx
 
 PARTITIONS = 16
-"""How many partitions the inboxes are spread over: fixed for ever, since an agency's partition follows from it."""
+"""How many partitions the inboxes are spread over: fixed for ever, since an agency's partition follows from
+it.
+"""
 
 LOG = "{log}"
 STATE = "{log}:st"

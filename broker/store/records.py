@@ -1,7 +1,8 @@
 """The values that go into the store and come out of it.
 
-All are frozen. Contents that concern the service alone (decisions, openings, stamps, sealed bodies, references,
-recipients) are opaque bytes here; only numbers, positions and digests are looked at. Times are µs since the epoch, UTC.
+All are frozen. Contents that concern the service alone (decisions, openings, stamps, sealed bodies,
+references, recipients) are opaque bytes here; only numbers, positions and digests are looked at. Times are µs
+since the epoch, UTC.
 
 A *position* is the id that the log's stream gave to an item, such as `1700000000000-0`.
 """
@@ -20,17 +21,17 @@ def position_order(position: str) -> tuple[int, int]:
     return int(milliseconds), int(sequence or 0)
 
 
-# --- Writing --------------------------------------------------------------------------------------------------------
+# --- Writing ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
     """One item to append, whole.
 
-    `item` is `<originator>/<id>`. `digest` (32 bytes) is the digest of the sealed bulletin and `stmt` (32 bytes) that
-    of the statement, by which a repeat is recognised. `decision` is the frozen routing decision and `opening` the
-    policy opening, both encrypted by the service; an empty `opening` is not kept. `receipt_of` names the bulletin
-    that this item is a receipt for.
+    `item` is `<originator>/<id>`. `digest` (32 bytes) is the digest of the sealed bulletin and `stmt` (32
+    bytes) that of the statement, by which a repeat is recognised. `decision` is the frozen routing decision
+    and `opening` the policy opening, both encrypted by the service; an empty `opening` is not kept.
+    `receipt_of` names the bulletin that this item is a receipt for.
     """
 
     item: str
@@ -92,12 +93,14 @@ Outcome = Appended | Repeated | Conflicting | StaleRegistry | StaleStamp
 """What became of one item of a group. A stale item says nothing about the others of its group."""
 
 
-# --- Reading the log ------------------------------------------------------------------------------------------------
+# --- Reading the log ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of an item without moving its body: where it stands, its statement digest and first answer."""
+    """What is known of an item without moving its body: where it stands, its statement digest and first
+    answer.
+    """
 
     position: str
     stmt: bytes
@@ -120,8 +123,9 @@ class Body:
 class LogEntry:
     """One entry of the log.
 
-    `decision` is the frozen decision (as given in `NewItem.decision`) while the item is not routed, and afterwards
-    None with `recipients` (as given in `RoutedItem.recipients`) in its place; both are None when neither is there.
+    `decision` is the frozen decision (as given in `NewItem.decision`) while the item is not routed, and
+    afterwards None with `recipients` (as given in `RoutedItem.recipients`) in its place; both are None when
+    neither is there.
     """
 
     position: str
@@ -133,7 +137,7 @@ class LogEntry:
     recipients: bytes | None = None
 
 
-# --- Inboxes --------------------------------------------------------------------------------------------------------
+# --- Inboxes ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of an inbox: its last number, the chain there, the last item's place; and where the inbox begins.
+    """The end of an inbox: its last number, the chain there, the last item's place; and where the inbox
+    begins.
 
     `floor_number` is the last number that was trimmed (0 when none was) and `floor_chain` the chain there.
     """
@@ -166,7 +171,9 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class InboxEntry:
-    """One entry of an inbox: the numbers `first` to `last`, the chain after it, its MAC and its packed references."""
+    """One entry of an inbox: the numbers `first` to `last`, the chain after it, its MAC and its packed
+    references.
+    """
 
     first: int
     last: int
@@ -175,12 +182,14 @@ class InboxEntry:
     references: bytes
 
 
-# --- Routing --------------------------------------------------------------------------------------------------------
+# --- Routing ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingView:
-    """One consistent view of the log: how far it is routed, what was last routed to whom, and what comes next."""
+    """One consistent view of the log: how far it is routed, what was last routed to whom, and what comes
+    next.
+    """
 
     routed: str
     routed_to: dict[str, Place]
@@ -189,7 +198,9 @@ class RoutingView:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What to append to one agency's inbox. Written only when the inbox's head still is `expected`, all of it."""
+    """What to append to one agency's inbox. Written only when the inbox's head still is `expected`, all of
+    it.
+    """
 
     agency: str
     expected: Head | None
@@ -208,13 +219,15 @@ class RoutedItem:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far the router is behind: entries not routed yet, and the age in µs of the oldest of them (0 for none)."""
+    """How far the router is behind: entries not routed yet, and the age in µs of the oldest of them (0 for
+    none).
+    """
 
     entries: int
     oldest_age: int
 
 
-# --- Standing -------------------------------------------------------------------------------------------------------
+# --- Standing -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Turns what redis-py raises into the errors of Harkara, in one place.
 
-The one distinction that matters: after a failed *read* the store is merely unavailable; after a failed *write* the
-outcome is unknown, unless the server's own answer shows that it wrote nothing.
+The one distinction that matters: after a failed *read* the store is merely unavailable; after a failed
+*write* the outcome is unknown, unless the server's own answer shows that it wrote nothing.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def unavailable(error: BaseException) -> StoreUnavailable:
 def outcome_unknown(error: BaseException) -> OutcomeUnknown:
     """Give the refusal for a write whose reply was lost."""
     return OutcomeUnknown(
-        f"the outcome is unknown, repeat the request (that is harmless): {_tell(error)}", retry_after=RETRY_AFTER_S
+        f"the outcome is unknown, repeat the request (that is harmless): {_tell(error)}",
+        retry_after=RETRY_AFTER_S,
     )
 
 
@@ -71,7 +72,7 @@ def reading() -> Iterator[None]:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Raise `StoreUnavailable` for a write that was refused, `OutcomeUnknown` for one whose reply was lost."""
+    """Raise `StoreUnavailable` for a write that was refused, `OutcomeUnknown` for a lost reply."""
     try:
         yield
     except (RedisError, OSError) as error:

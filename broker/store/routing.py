@@ -1,8 +1,9 @@
-"""What the router reads and writes: one view of the log, appends to inboxes by partition, the routed position.
+"""What the router reads and writes: one view of the log, appends to inboxes by partition, the routed
+position.
 
-Each step is one script and safe to run by several routers at once, to repeat and to lose. READ sees everything at one
-moment; ROUTE compares whole heads; ADVANCE compares the routed position and the log's digest there. What to append is
-decided by the service.
+Each step is one script and safe to run by several routers at once, to repeat and to lose. READ sees
+everything at one moment; ROUTE compares whole heads; ADVANCE compares the routed position and the log's
+digest there. What to append is decided by the service.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Routing:
         self._holds, self._lag, self._lease = Script("holds"), Script("lag"), Script("lease")
 
     async def read(self, count: int) -> RoutingView:
-        """Give, as of one moment, the routed position, the last item routed to each agency, and the next entries.
+        """Give, as of one moment, the routed position, the last item routed to each agency, and the next
+        entries.
 
         With replicas, the entries are held by as many of them as asked for. Raises `StoreUnavailable`.
         """
@@ -72,14 +74,16 @@ class Routing:
     async def entries_after(self, position: str, count: int) -> tuple[LogEntry, ...]:
         """Give at most `count` entries after `position`, routed or not. Raises `StoreUnavailable`."""
         with reading():
-            return _view(await self._read(self._connections.routing, *self._read_call(count, position))).entries
+            return _view(
+                await self._read(self._connections.routing, *self._read_call(count, position))
+            ).entries
 
     async def route(self, moves: Iterable[Move]) -> dict[str, Head | None]:
         """Append to inboxes, one script for each partition concerned.
 
-        Gives the current heads of all agencies of those partitions where any head was not the expected one; nothing
-        was written there. Empty when all was written. Repeating it after a lost reply is harmless. Raises
-        `StoreUnavailable` and `OutcomeUnknown`.
+        Gives the current heads of all agencies of those partitions where any head was not the expected one;
+        nothing was written there. Empty when all was written. Repeating it after a lost reply is harmless.
+        Raises `StoreUnavailable` and `OutcomeUnknown`.
         """
         by_partition: defaultdict[int, list[Move]] = defaultdict(list)
         for move in moves:
@@ -106,8 +110,8 @@ class Routing:
     ) -> Advance:
         """Move the routed position from `old` to `new`, after every partition has succeeded.
 
-        `routed_to` is the last item of each agency up to `new`, `items` what was routed, `changed` the agencies to
-        tell of news. Raises `StoreUnavailable` and `OutcomeUnknown`.
+        `routed_to` is the last item of each agency up to `new`, `items` what was routed, `changed` the
+        agencies to tell of news. Raises `StoreUnavailable` and `OutcomeUnknown`.
         """
         keys = [names.LOG, names.STATE, names.ROUTED_TO, names.TICKS]
         arguments: list[Argument] = [old, new.position, new.digest, " ".join(sorted(changed)), TICKS_KEPT]
@@ -135,12 +139,16 @@ class Routing:
         for place in places:
             arguments += [place.position, place.digest]
         with reading():
-            return [bool(held) for held in await self._holds(self._connections.routing, [names.LOG], arguments)]
+            return [
+                bool(held) for held in await self._holds(self._connections.routing, [names.LOG], arguments)
+            ]
 
     async def wait_for_entries(self, position: str, block_ms: int = BLOCK_MS) -> bool:
         """Wait until the log has an entry after `position`, at most `block_ms`. Raises `StoreUnavailable`."""
         with reading():
-            return bool(await self._connections.following.xread({names.LOG: position}, count=1, block=block_ms))
+            return bool(
+                await self._connections.following.xread({names.LOG: position}, count=1, block=block_ms)
+            )
 
     async def hold_lease(self, holder: str, duration_ms: int) -> bool:
         """Take or renew the router's lease. It saves work; correctness does not rest on it."""
@@ -166,13 +174,10 @@ class Routing:
 
 def _view(reply: Sequence) -> RoutingView:
     routed, flat, entries = reply
-    routed_to = {agency.decode(): unpack_place(place) for agency, place in zip(flat[::2], flat[1::2], strict=True)}
-    # Lua ends a reply at its first nil, so what follows the fields may be missing.
-    return RoutingView(
-        routed.decode(),
-        routed_to,
-        tuple(unpack_entry(e[0], e[1], e[2] if len(e) > 2 else None, e[3] if len(e) > 3 else None) for e in entries),
-    )
+    routed_to = {
+        agency.decode(): unpack_place(place) for agency, place in zip(flat[::2], flat[1::2], strict=True)
+    }
+    return RoutingView(routed.decode(), routed_to, tuple(unpack_entry(*entry) for entry in entries))
 
 
 def _route_call(partition: int, moves: Sequence[Move]) -> tuple[list[str], list[Argument]]:

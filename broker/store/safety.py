@@ -1,8 +1,8 @@
 """Whether a server may be trusted with what must not be lost: its settings, commands and clock.
 
-Checked at start and on each new connection that writes items, since after a failover the server behind an address may
-be another one. What is wrong is told all at once, each with its mend. Commands are probed, never versions: Valkey calls
-itself Redis 7.2.4.
+Checked at start and on each new connection that writes items, since after a failover the server behind an
+address may be another one. What is wrong is told all at once, each with its mend. Commands are probed, never
+versions: Valkey calls itself Redis 7.2.4.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ PROBE_SCRIPT = "#!lua flags=no-writes\nreturn 1"
 
 
 async def check_server(connection: AbstractConnection) -> None:
-    """Raise `UnsafeConfiguration`, with one `Problem` for each thing wrong, unless the server is safe to write to.
+    """Raise `UnsafeConfiguration`, with one `Problem` for each thing wrong, unless the server is safe to
+    write to.
 
-    `connection` is connected and authenticated. Raises redis-py's own errors when the server does not answer, and while
-    it is still loading.
+    `connection` is connected and authenticated. Raises redis-py's own errors when the server does not answer,
+    and while it is still loading.
     """
     before = time.time()
     settings, facts, commands, probe, clock = await _ask(
@@ -63,7 +64,7 @@ async def check_server(connection: AbstractConnection) -> None:
 
 
 async def _ask(connection: AbstractConnection, *commands: Sequence[Any]) -> list[Any]:
-    """Give the reply to each command, the server's refusal being one. Loading is not: the caller comes again."""
+    """Give the reply to each command, the server's refusal being one; raise when it is still loading."""
     await connection.send_packed_command(connection.pack_commands(commands))
     replies: list[Any] = []
     loading: BusyLoadingError | None = None
@@ -96,7 +97,8 @@ def _settings_problems(reply: Any) -> list[Problem]:
     for setting, (required, why) in REQUIRED_SETTINGS.items():
         value = found.get(setting, "not known to the server")
         if value != required:
-            hint = f"CONFIG SET {setting} {required}, and '{setting} {required}' in its configuration file ({why})"
+            line = f"{setting} {required}"
+            hint = f"CONFIG SET {line}, and '{line}' in its configuration file ({why})"
             problems.append(Problem(f"/{setting}", f"'{required}'", f"'{shorten(value)}'", hint))
     return problems
 

@@ -35,8 +35,8 @@ class Store:
     async def open(cls, url: str, *, replicas: int = 0) -> Store:
         """Connect, check the server, start the committer and the reader of ticks.
 
-        `replicas` is how many replicas must have each group before it counts. Raises `UnsafeConfiguration` naming all
-        that is wrong with the server, and `StoreUnavailable` when it does not answer.
+        `replicas` is how many replicas must have each group before it counts. Raises `UnsafeConfiguration`
+        naming all that is wrong with the server, and `StoreUnavailable` when it does not answer.
         """
         store = cls(url, replicas=replicas)
         try:

@@ -1,9 +1,10 @@
 """The one blocking reader of a process: learns which inboxes have news, and of new registries.
 
-It blocks on the stream of ticks alone, whatever number of feeds the process serves; feeds join and leave without a
-command to the server. (A blocking read over 1,000 inboxes costs 8 ms a wake and fails in a cluster.) A tick is a hint:
-heads and the registry's version are read again every 5 s, and at once when the reader's place in the stream was trimmed or the connection was
-lost, so a lost tick delays a feed by 5 s at most.
+It blocks on the stream of ticks alone, whatever number of feeds the process serves; feeds join and leave
+without a command to the server. (A blocking read over 1,000 inboxes costs 8 ms a wake and fails in a
+cluster.) A tick is a hint: heads and the registry's version are read again every 5 s, and at once when the
+reader's place in the stream was trimmed or the connection was lost, so a lost tick delays a feed by 5 s at
+most.
 """
 
 from __future__ import annotations
@@ -29,17 +30,19 @@ RETRY_S = 0.25
 
 
 class Watch:
-    """One feed's wait for news of one inbox. Read the inbox first, then wait: what arrives in between is not lost."""
+    """One feed's wait for news of one inbox. Read the inbox first, then wait: what arrives in between is not
+    lost.
+    """
 
     def __init__(self, agency: str, ticks: Ticks) -> None:
         self.agency = agency
         self._ticks = ticks
         self._news = asyncio.Event()
 
-    async def wait(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds for news since the last wait. Gives whether there may be any."""
+    async def wait(self, seconds: float) -> bool:
+        """Wait at most `seconds` for news since the last wait. Gives whether there may be any."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 await self._news.wait()
         except TimeoutError:
             return False
@@ -62,7 +65,9 @@ class Watch:
 
 
 class Ticks:
-    """The blocking reader. `start` it once a process; it goes on by itself when the store is lost and returns."""
+    """The blocking reader. `start` it once a process; it goes on by itself when the store is lost and
+    returns.
+    """
 
     def __init__(self, connections: Connections, inboxes: Inboxes) -> None:
         self._client = connections.ticking
@@ -101,11 +106,13 @@ class Ticks:
                 self._heads.pop(watch.agency, None)
 
     def on_registry(self, callback: Callable[[int], None]) -> None:
-        """Have `callback` called with the version of each registry that comes into force. It must not block."""
+        """Have `callback` called with the version of each registry that comes into force. Must not block."""
         self._registry_callbacks.append(callback)
 
     def wake(self, agencies: Sequence[str]) -> None:
-        """Wake the feeds of these agencies now: what this process itself routed need not go round by the server."""
+        """Wake the feeds of these agencies now: what this process itself routed need not go round by the
+        server.
+        """
         for agency in agencies:
             for watch in self._watches.get(agency, ()):
                 watch.wake()
@@ -124,7 +131,8 @@ class Ticks:
                     await self._read_heads()
                     heads_read_at = loop.time()
             except HarkaraError:
-                # Unavailable, or a head that cannot be read: whoever reads that inbox is told; the others go on.
+                # Unavailable, or a head that cannot be read: whoever reads that inbox is told; the others go
+                # on.
                 connected = False
                 await asyncio.sleep(RETRY_S)
 
@@ -135,7 +143,7 @@ class Ticks:
         self._place = last[0][0].decode() if last else "0-0"
 
     async def _read_ticks(self, at_most: float) -> bool:
-        """Read ticks, waiting `at_most` seconds. Gives False when the place was trimmed: some may be missed."""
+        """Read ticks, waiting `at_most` seconds. Gives False when the place was trimmed: some are missed."""
         block = max(1, min(BLOCK_MS, int(at_most * 1000)))
         with reading():
             reply = await self._client.xread({names.TICKS: self._place}, count=TICKS_READ, block=block)
