@@ -41,7 +41,7 @@ def _device(it: Attachment) -> Iterable[Problem]:
 
 def _content(it: Attachment) -> Iterable[Problem]:
     try:
-        content = it.decoded()
+        content = decode_base64(it.content)
     except ValueError as why:
         yield Problem("/content", "standard base64 with padding", shorten(it.content), str(why))
         return

@@ -26,6 +26,9 @@ JSON_DEPTH_LEVELS: Final = 16
 SAFE_INTEGER: Final = 2**53 - 1
 """The largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
 
+PROBLEMS_ITEMS: Final = 100
+"""Problems of one document that a refusal lists: a hostile one could have as many as it has bytes."""
+
 # --- When ---------------------------------------------------------------------------------------------------
 
 SENT_AGE_US: Final = 24 * HOUR_US
@@ -85,6 +88,8 @@ PAIR_KEY_LIFE_US: Final = 4 * HOUR_US
 
 RECORD_BYTES: Final = 1024 * 1024
 RECORD_LIST_ITEMS: Final = 8_192
+PAGE_BYTES: Final = 16 * 1024 * 1024
+"""One answer of an inbox. The broker stops filling one at half of this."""
 PADDING_FLOOR_BYTES: Final = 2 * 1024
 """No sealed content is shorter: below it lengths would tell most."""
 STAMP_LAG_US: Final = 5 * SECOND_US

@@ -63,23 +63,31 @@ def parse_duration(text: str) -> int:
 
 def mend(text: str) -> str:
     """Say how to mend a text that is nearly a time, or give ""."""
-    for wrong, advice in _NEARLY:
-        if wrong.fullmatch(text):
-            return advice
-    return ""
+    if (found := _NEARLY.fullmatch(text)) is None:
+        return ""
+    advice = []
+    if found["clock"] is None:
+        return "add the time and the offset, for example T09:30:00+05:00"
+    if found["t"] != "T":
+        advice.append("write a capital T between date and time")
+    if found["seconds"] is None:
+        advice.append("add the seconds")
+    elif found["seconds"] == ":60":
+        advice.append("write second 59, leap seconds are not taken")
+    if len(found["decimals"] or "") > len(".123456"):
+        advice.append("give at most six decimals")
+    match found["offset"]:
+        case None:
+            advice.append("add the offset: Z for UTC, or for example +05:00")
+        case "z" | "-00:00":
+            advice.append("write Z for UTC")
+        case offset if offset != "Z" and ":" not in offset:
+            advice.append("write the offset with a colon, for example +05:00")
+    return ", ".join(advice)
 
 
-_NEARLY: Final = tuple(
-    (re.compile(pattern), advice)
-    for pattern, advice in (
-        (DATE, "add the time and the offset, for example T09:30:00+05:00"),
-        (DATE + r"T[0-9:]{8}(?:\.[0-9]+)?", "add the offset: Z for UTC, or for example +05:00"),
-        (DATE + r"T[0-9:]{8}(?:\.[0-9]+)?-00:00", "write Z for UTC: -00:00 means that the offset is unknown"),
-        (DATE + r"T[0-9:]{8}(?:\.[0-9]+)?[+-][0-9]{4}", "write the offset with a colon, for example +05:00"),
-        (DATE + r"T[0-9:]{8}\.[0-9]{7,}.*", "give at most six decimals"),
-        (DATE + r"T[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9:]+)?", "add the seconds"),
-        (DATE + r"T[0-9]{2}:[0-9]{2}:60.*", "leap seconds are not taken: write second 59"),
-        (DATE + r"[ t].*", "write a capital T between date and time"),
-        (DATE + r"T.*z", "write a capital Z"),
-    )
+_NEARLY: Final = re.compile(
+    DATE
+    + r"(?:(?P<t>[Tt ])(?P<clock>[0-9]{2}:[0-9]{2})(?P<seconds>:[0-9]{2})?(?P<decimals>\.[0-9]+)?"
+    + r"(?P<offset>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
