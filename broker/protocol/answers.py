@@ -55,8 +55,10 @@ def _until(it: Any) -> Iterable[Problem]:
 
 
 def _until_after(it: Any) -> Iterable[Problem]:
+    if it.until is None:
+        return
     try:
-        past = it.until is not None and times.parse(it.until) <= times.parse(it.at)
+        past = times.parse(it.until) <= times.parse(it.at)
     except ValueError:
         return  # said by the rule on that field
     if past:
