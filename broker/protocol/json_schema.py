@@ -18,9 +18,10 @@ from broker.protocol.rules import Record
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 ALSO_REFUSED: Final = (
-    "Refused beyond this schema: names twice in an object, null, integers written with a fraction, text that is not NFC "
-    "or has hidden characters, days that no calendar has, times out of order, positions that do not close their ring, "
-    "attachments that are not what size and sha256 say, what protects victims and witnesses."
+    "Refused beyond this schema: names twice in an object, null, integers written with a fraction, text "
+    "that is not NFC or has hidden characters, days that no calendar has, times out of order, rings that "
+    "are not closed, attachments that are not what size and sha256 say, a marking too wide for a victim or "
+    "witness."
 )
 DOCUMENTS: Final[dict[str, type[Record]]] = {
     "bulletin": Bulletin,
@@ -73,13 +74,12 @@ def _mended(schema: Any) -> Any:
         return [_mended(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    schema = {name: part for name, part in schema.items() if name not in ("default", "discriminator")}
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) == 1:
         schema = choices[0] | {name: part for name, part in schema.items() if name != "anyOf"}
     elif choices:
         schema = schema | {"anyOf": choices}
-    found = {name: _mended(part) for name, part in schema.items()}
+    found = {name: _mended(part) for name, part in schema.items() if name not in ("default", "discriminator")}
     if isinstance(pattern := found.get("pattern"), str):
         found["pattern"] = pattern.removesuffix(r"\Z") + ("$" if pattern.endswith(r"\Z") else "")
     return found
