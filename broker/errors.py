@@ -236,6 +236,12 @@ class StoreUnavailable(Unavailable):
     code = "store-unavailable"
 
 
+class StoreTampered(Unavailable):
+    """What the store holds is not what the brokers wrote: an operator must look at it."""
+
+    code = "store-tampered"
+
+
 class OutcomeUnknown(Unavailable):
     """The store may or may not have taken the write: repeat it, repeating is harmless."""
 

@@ -1,0 +1,64 @@
+"""Heads: the broker's signed word on where an inbox ends."""
+
+from __future__ import annotations
+
+from broker.protocol import chain, dsse
+from broker.protocol.head import HEAD_TYPE, Head
+from broker.protocol.identity import Identity
+from broker.protocol.limits import SECOND_US
+from broker.service.clock import Clock
+from broker.service.subscriptions import Subscriptions
+from broker.service.trust import Trust
+from broker.store.members import Members
+
+REUSED_US = SECOND_US
+"""How long one signature serves all readers of an inbox that has not moved."""
+
+
+class Heads:
+    """Signs heads for one broker."""
+
+    def __init__(
+        self, trust: Trust, identity: Identity, members: Members, subscriptions: Subscriptions, clock: Clock
+    ) -> None:
+        self._trust = trust
+        self._identity = identity
+        self._members = members
+        self._subscriptions = subscriptions
+        self._clock = clock
+        self._signed: dict[str, tuple[Head, dsse.Envelope]] = {}
+
+    def empty(self, agency: str) -> bytes:
+        """Give the chain of an inbox that has no item yet."""
+        return chain.first_link(self._trust.exchange.id, self._trust.registry.epoch, agency)
+
+    def just_signed(self, agency: str, number: int) -> bool:
+        """Tell whether a head of this inbox at another number was signed within the last second."""
+        kept = self._signed.get(agency)
+        return kept is not None and kept[0].number != number and self._clock() - kept[0].signed_at < REUSED_US
+
+    async def sign(self, agency: str, number: int, chain_there: bytes) -> dsse.Envelope:
+        """Give the signed head of an inbox that the caller has read, and verified, to its end."""
+        registry, now = self._trust.registry, self._clock()
+        kept = self._signed.get(agency)
+        if kept is not None:
+            head, envelope = kept
+            fresh = now - head.signed_at < REUSED_US and head.registry_version == registry.version
+            if fresh and (head.number, head.chain) == (number, chain_there):
+                return envelope
+        standing = await self._members.standing()
+        head = Head(
+            exchange=registry.exchange,
+            epoch=registry.epoch,
+            generation=standing.generation,
+            agency=agency,
+            number=number,
+            chain=chain_there,
+            signed_at=now,
+            registry_version=registry.version,
+            registry_digest=registry.digest,
+            subscription_version=await self._subscriptions.version(agency),
+        )
+        envelope = self._identity.signing_key(now).sign(HEAD_TYPE, head.pack())
+        self._signed[agency] = head, envelope
+        return envelope

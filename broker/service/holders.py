@@ -1,0 +1,48 @@
+"""Who holds an item: the recipients that were decided when it was accepted, whether it is routed yet or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from broker.errors import StoreUnavailable
+from broker.protocol import dsse
+from broker.protocol.stamp import Stamp, read_stamp
+from broker.service.decision import Recipient, open_decision, open_recipients
+from broker.service.vault import Vault
+from broker.store.log import Log
+from broker.store.records import Known
+
+UNROUTED = 0
+"""The number of a recipient whose inbox does not have the item yet."""
+
+
+async def recipients_of(log: Log, vault: Vault, item: str, digest: bytes) -> dict[str, Recipient]:
+    """Give agency -> number (`UNROUTED` while the router has not come to it) and wrap of one item."""
+    # Routing replaces the decision by the recipients at one moment: asked in this order, one of the three answers.
+    for _ in range(2):
+        (recorded,) = await log.recipients([item])
+        if recorded is not None:
+            return open_recipients(vault, item, digest, recorded)
+        (decided,) = await log.decisions([item])
+        if decided is not None:
+            wraps = open_decision(vault, item, digest, decided)
+            return {agency: Recipient(UNROUTED, wrap) for agency, wrap in wraps.items()}
+    raise StoreUnavailable("the store has lost who received this item", retry_after=5.0)
+
+
+def stamp_of(known: Known) -> Stamp:
+    """Give the first stamp of an item."""
+    return read_stamp(dsse.from_bytes(known.stamp).payload)
+
+
+async def holders_of(log: Log, vault: Vault, originator: str, ids: Iterable[str]) -> frozenset[str] | None:
+    """Give who holds any of the originator's earlier bulletins `ids`; None when none of them is known here."""
+    items = [f"{originator}/{id}" for id in ids]
+    known = [(item, found) for item, found in zip(items, await log.known(items), strict=True) if found is not None]
+    if not known:
+        return None
+    holders: set[str] = set()
+    for item, found in known:
+        if not found.erased:
+            holders |= (await recipients_of(log, vault, item, stamp_of(found).sealed)).keys()
+    return frozenset(holders)

@@ -1,0 +1,175 @@
+"""Posting: a signed bulletin comes in, a stamp goes out, and in between nothing is written before the last step.
+
+The order of the checks is that of `protocol.admission`. A decision made under one registry is never appended under
+another: when a newer one came into force meanwhile, everything from the signature on is asked again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from broker.errors import ExpiredKey, OutcomeUnknown, Problem, RouterBehind, pointing_below, pointing_within
+from broker.protocol import admission, digests, dsse, sealing
+from broker.protocol.bulletin import Bulletin, read_bulletin
+from broker.protocol.delivery import BULLETIN
+from broker.protocol.digests import Address, Policy
+from broker.protocol.entitlements import Entitlements
+from broker.protocol.registry import Registry
+from broker.protocol.routing import Reason, route
+from broker.service.clock import Clock
+from broker.service.holders import holders_of
+from broker.service.sealing import Accepted, Admitted, Sealer, StaleDecision, conflict
+from broker.service.subscriptions import Subscriptions
+from broker.service.trust import Trust
+from broker.service.vault import Vault
+from broker.store.commit import Committer
+from broker.store.log import Log
+
+DECISIONS = 5
+"""How often one post is decided anew because a newer registry came into force."""
+PAYLOAD = "/statement/payload"
+
+Charge = Callable[[str, int], None]
+"""Counts (agency, bytes) of a post whose signature was verified; raises `RateLimited`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A bulletin that passed every check, and who receives it."""
+
+    bulletin: Bulletin
+    policy: Policy
+    reasons: dict[str, Reason]
+
+
+class Posting:
+    """Takes posts. `router_behind` tells whether so much waits for the router that more would only wait longer."""
+
+    def __init__(
+        self,
+        *,
+        trust: Trust,
+        log: Log,
+        committer: Committer,
+        sealer: Sealer,
+        vault: Vault,
+        subscriptions: Subscriptions,
+        clock: Clock,
+        charge: Charge,
+        router_behind: Callable[[], bool],
+    ) -> None:
+        self._trust = trust
+        self._log = log
+        self._committer = committer
+        self._sealer = sealer
+        self._vault = vault
+        self._subscriptions = subscriptions
+        self._clock = clock
+        self._charge = charge
+        self._router_behind = router_behind
+
+    async def post(self, body: bytes) -> Accepted:
+        """Take one post, `{statement, address?}` in JSON. Raises a `HarkaraError` that says what is wrong with it."""
+        post = admission.read_post(body)
+        charged = False
+        for _ in range(DECISIONS):
+            registry, entitlements = self._trust.in_force
+            bulletin = self._authenticate(post, registry)
+            if not charged:
+                self._charge(bulletin.originator, len(body))
+                charged = True
+            stmt = digests.statement_digest(post.statement)
+            if repeat := await self._repeat(bulletin, stmt):
+                return repeat
+            decided = await self.decide(bulletin, post.address, registry, entitlements)
+            if self._router_behind():
+                raise RouterBehind("the router is more than 5 s behind: post again", retry_after=5.0)
+            try:
+                return await self._sealer.append(self._admitted(post, decided, stmt, registry), registry)
+            except StaleDecision as stale:
+                await self._trust.load(stale.version)
+        raise OutcomeUnknown("the registry changed each time: repeat the request", retry_after=1.0)
+
+    async def decide(
+        self, bulletin: Bulletin, address: Address | None, registry: Registry, entitlements: Entitlements
+    ) -> Decided:
+        """Ask the checks that come after the look-up, and route. Used by `audience` too: it shows what would be."""
+        now = self._clock()
+        admission.check_registry(registry, now)
+        with pointing_within(PAYLOAD):
+            admission.check_timely(bulletin, now)
+            admission.check_may_originate(bulletin, entitlements)
+        policy = admission.policy_of(bulletin)
+        holders = None
+        if bulletin.references:
+            holders = await holders_of(self._log, self._vault, bulletin.originator, bulletin.references)
+        reasons = route(
+            policy,
+            bulletin.originator,
+            address,
+            registry.agencies(),
+            registry.active(now),
+            entitlements.grants,
+            entitlements.groups,
+            await self._subscriptions.interests(),
+            holders,
+        )
+        return Decided(bulletin, policy, reasons)
+
+    def _authenticate(self, post: admission.Post, registry: Registry) -> Bulletin:
+        now = self._clock()
+        with pointing_below("/statement"):
+            card = admission.authenticate(post.statement, registry, now)
+        if registry.key_for(card.id, "seal", now) is None:
+            raise ExpiredKey(
+                "this agency has no sealing key in force, so its own copy could not be sealed to it",
+                Problem("/statement/signatures/0/keyid", "a member with both keys in force", card.id),
+            )
+        with pointing_within(PAYLOAD):
+            bulletin = read_bulletin(post.statement.payload)
+            admission.check_author(bulletin, card.id, registry.exchange)
+        admission.check_address(bulletin, post.address)
+        return bulletin
+
+    async def _repeat(self, bulletin: Bulletin, stmt: bytes) -> Accepted | None:
+        (known,) = await self._log.known([f"{bulletin.originator}/{bulletin.id}"])
+        if known is None:
+            return None
+        if known.stmt != stmt:
+            with pointing_within(PAYLOAD):
+                raise conflict(bulletin.id)
+        await self._committer.confirm_repeat()
+        return Accepted(bulletin.originator, bulletin.id, dsse.from_bytes(known.stamp), repeated=True)
+
+    def _admitted(self, post: admission.Post, decided: Decided, stmt: bytes, registry: Registry) -> Admitted:
+        bulletin = decided.bulletin
+        salt = os.urandom(digests.SALT_BYTES)
+        address_digest = post.address.digest() if post.address else None
+
+        def header(kid: bytes) -> sealing.Header:
+            return sealing.BulletinHeader(
+                exchange=registry.exchange,
+                mode=sealing.BY_BROKER,
+                sealer=self._sealer.name,
+                sealer_kid=kid,
+                originator=bulletin.originator,
+                id=bulletin.id,
+                stmt=stmt,
+                policy=decided.policy.digest(salt),
+                address_digest=address_digest,
+                registry_version=registry.version,
+            )
+
+        return Admitted(
+            kind=BULLETIN,
+            author=bulletin.originator,
+            id=bulletin.id,
+            stmt=stmt,
+            content=sealing.Content(post.statement, salt),
+            header=header,
+            recipients=frozenset(agency for agency, reason in decided.reasons.items() if reason.delivers),
+            expires_at=bulletin.expires_at,
+            opening=decided.policy.opening(salt),
+        )

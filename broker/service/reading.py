@@ -1,0 +1,224 @@
+"""Reading an inbox: verified entries, the bodies inside the window, and the head at the end.
+
+Nothing that the store says of an inbox is passed on unverified: each entry's MAC must be ours, entries must follow one
+another in number and chain, or the reading stops there with `StoreTampered`. A head is signed only for what was
+verified like this, so an insider at the store cannot make an honest broker vouch for an inbox with an entry less.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from dataclasses import dataclass
+
+import structlog
+
+from broker.errors import CursorNotOurs, NotFound, Problem, RolledBack, StoreTampered
+from broker.protocol import chain
+from broker.protocol.delivery import Body, Entry, Item, Page
+from broker.protocol.limits import PAGE_BYTES
+from broker.service.bodies import Bodies
+from broker.service.clock import Clock
+from broker.service.cursor import Cursor
+from broker.service.heads import Heads
+from broker.service.references import InboxReference, unpack_references
+from broker.service.trust import Trust
+from broker.service.vault import Vault
+from broker.store.inboxes import Inboxes
+from broker.store.records import Head as StoredHead
+from broker.store.records import InboxEntry
+from broker.store.ticks import Ticks
+
+log = structlog.get_logger("harkara.reading")
+
+ITEMS_PER_PAGE = 500
+"""The most items of one answer."""
+FILL_BYTES = PAGE_BYTES // 2
+"""Where an answer stops being filled: what is left of it is room for one more body and the framing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One verified entry with its references."""
+
+    entry: InboxEntry
+    references: list[InboxReference]
+
+    def as_entry(self) -> Entry:
+        """Give what a reader needs to compute the chain."""
+        return Entry(
+            self.entry.first, self.entry.last, tuple((ref.kind, ref.digest) for ref in self.references)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Items with the entries that they stand in. `number` and `chain` are the end of the whole inbox."""
+
+    entries: tuple[Entry, ...]
+    items: tuple[Item, ...]
+    number: int
+    chain: bytes
+    at_end: bool
+
+
+class Reading:
+    """Reads inboxes for their agencies."""
+
+    def __init__(
+        self,
+        *,
+        trust: Trust,
+        inboxes: Inboxes,
+        ticks: Ticks,
+        vault: Vault,
+        bodies: Bodies,
+        heads: Heads,
+        clock: Clock,
+    ) -> None:
+        self._trust = trust
+        self._inboxes = inboxes
+        self._ticks = ticks
+        self._vault = vault
+        self._bodies = bodies
+        self._heads = heads
+        self._clock = clock
+
+    async def page(self, agency: str, cursor: Cursor, limit: int = ITEMS_PER_PAGE) -> Page:
+        """Give at most `limit` items after the cursor; the signed head when that is the end of the inbox.
+
+        Raises as `window`.
+        """
+        found = await self.window(agency, cursor, limit)
+        head = await self._heads.sign(agency, found.number, found.chain) if found.at_end else None
+        return Page(agency, self._trust.registry.epoch, found.entries, found.items, head)
+
+    async def window(self, agency: str, cursor: Cursor, limit: int = ITEMS_PER_PAGE) -> Window:
+        """Give at most `limit` items after the cursor, and whether they reach the end of the inbox.
+
+        Raises `RolledBack` when the reader's chain is not one of this inbox, `CursorNotOurs` when its numbers are not,
+        `StoreTampered` when the inbox does not verify, `NotFound` when the agency is no active member (any more).
+        """
+        if agency not in self._trust.registry.active(self._clock()):
+            raise NotFound("this agency is not an active member")
+        limit = max(1, min(limit, ITEMS_PER_PAGE))
+        head, entries = await self._inboxes.window(agency, cursor.after, limit)
+        await self._check_cursor(agency, cursor, head)
+        verified = await self._verify(agency, entries, head)
+        items = await self._items(agency, verified, cursor.after, limit)
+        last = items[-1].number if items else cursor.after
+        end, chain_there = (head.number, head.chain) if head else (0, self._heads.empty(agency))
+        touched = tuple(v.as_entry() for v in verified if v.entry.first <= last)
+        return Window(touched, tuple(items), end, chain_there, at_end=last == end)
+
+    async def wait(self, agency: str, after: int, seconds: float) -> None:
+        """Return when there may be an item after number `after`, or after `seconds`."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        with self._ticks.watch(agency) as watch:
+            while (left := ends - loop.time()) > 0:
+                head = await self._inboxes.head(agency)
+                if head is not None and head.number > after:
+                    return
+                await watch.wait(left)
+
+    async def _check_cursor(self, agency: str, cursor: Cursor, head: StoredHead | None) -> None:
+        end = head.number if head else 0
+        if cursor.chain is not None:
+            there = await self._chain_at(agency, cursor.at, head)
+            if cursor.at > end or (there is not None and not hmac.compare_digest(there, cursor.chain)):
+                raise RolledBack(
+                    "the inbox has another history than this reader holds: keep what you have, and call the operator",
+                    Problem("/chain", there.hex() if there else f"an inbox of {end} items", cursor.chain.hex()),
+                )
+            if there is None:
+                raise CursorNotOurs(
+                    "no entry of the inbox ends there", Problem("/at", "the last number of an entry", str(cursor.at))
+                )
+        if cursor.after > end:
+            raise CursorNotOurs(
+                "the inbox does not reach so far", Problem("/after", f"at most {end}", str(cursor.after))
+            )
+
+    async def _chain_at(self, agency: str, number: int, head: StoredHead | None) -> bytes | None:
+        if number == 0:
+            return self._heads.empty(agency)
+        if head is not None and number == head.floor_number:
+            return head.floor_chain
+        entry = await self._inboxes.entry_ending_at(agency, number)
+        return entry.chain if entry else None
+
+    async def _verify(
+        self, agency: str, entries: list[InboxEntry], head: StoredHead | None
+    ) -> list[Verified]:
+        if not entries:
+            return []
+        before = await self._before(agency, entries[0], head)
+        found: list[Verified] = []
+        for entry in entries:
+            references = unpack_references(entry.references)
+            positions = [reference.position for reference in references]
+            mac = chain.entry_mac(
+                self._vault.store_key,
+                self._trust.exchange.id,
+                self._trust.registry.epoch,
+                agency,
+                entry.first,
+                entry.last,
+                entry.chain,
+                positions,
+            )
+            expected = chain.link(before[1], entry.first, entry.last, [(r.kind, r.digest) for r in references])
+            sound = (
+                hmac.compare_digest(mac, entry.mac)
+                and hmac.compare_digest(expected, entry.chain)
+                and entry.first == before[0] + 1
+                and entry.last - entry.first + 1 == len(references)
+            )
+            if not sound:
+                log.error("inbox-tampered", agency=agency, number=entry.first)
+                raise StoreTampered(f"the inbox does not verify from number {entry.first} on: call the operator")
+            before = entry.last, entry.chain
+            found.append(Verified(entry, references))
+        if head is not None and before[0] == head.number and before[1] != head.chain:
+            raise StoreTampered("the inbox does not end as its head says: call the operator")
+        return found
+
+    async def _before(self, agency: str, first: InboxEntry, head: StoredHead | None) -> tuple[int, bytes]:
+        if first.first == 1:
+            return 0, self._heads.empty(agency)
+        if head is not None and first.first == head.floor_number + 1:
+            return head.floor_number, head.floor_chain
+        previous = await self._inboxes.entry_ending_at(agency, first.first - 1)
+        if previous is None:
+            log.error("inbox-gap", agency=agency, number=first.first)
+            raise StoreTampered(f"the inbox has a gap before number {first.first}: call the operator")
+        return previous.last, previous.chain
+
+    async def _items(self, agency: str, verified: list[Verified], after: int, limit: int) -> list[Item]:
+        numbered = [
+            (number, reference)
+            for v in verified
+            for number, reference in enumerate(v.references, start=v.entry.first)
+            if number > after
+        ][:limit]
+        bodies = await self._bodies.of([reference.item for _, reference in numbered])
+        items: list[Item] = []
+        size = 0
+        for (number, reference), body in zip(numbered, bodies, strict=True):
+            if body is None or body.digest != reference.digest:
+                items.append(Item(number, reference.kind, None, self._why_gone(agency, reference)))
+            elif (refused := self._bodies.withheld(agency, body)) is not None:
+                items.append(Item(number, reference.kind, None, refused))
+            else:
+                size += body.size
+                if items and size > FILL_BYTES:
+                    break
+                items.append(Item(number, reference.kind, Body(body.sealed, reference.wrap, body.stamp)))
+        return items
+
+    def _why_gone(self, agency: str, reference: InboxReference) -> str:
+        if reference.expires_at <= self._clock():
+            return "expired"
+        log.error("body-missing", agency=agency, item=reference.item)
+        return "missing at the broker: call the operator"

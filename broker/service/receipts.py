@@ -1,0 +1,169 @@
+"""Receipts: what recipients tell the originator, sealed to it like a bulletin and put into its inbox.
+
+Only who received a bulletin may answer it; to all others it does not exist. The originator's overview joins the
+broker's word (who has it in the inbox) with the recipients' own signed words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from broker.errors import ExpiredKey, NotFound, OutcomeUnknown, Problem, pointing_within
+from broker.protocol import admission, digests, dsse, sealing
+from broker.protocol.answers import RECEIPT_TYPE, Receipt, read_receipt
+from broker.protocol.card import Card
+from broker.protocol.delivery import RECEIPT, Item, item_json
+from broker.protocol.limits import DAY_US
+from broker.protocol.registry import Registry
+from broker.service.clock import Clock
+from broker.service.fetching import Fetching
+from broker.service.holders import UNROUTED, recipients_of, stamp_of
+from broker.service.posting import DECISIONS, Charge
+from broker.service.sealing import Accepted, Admitted, Sealer, StaleDecision, conflict
+from broker.service.trust import Trust
+from broker.service.vault import Vault
+from broker.store.commit import Committer
+from broker.store.log import Log
+from broker.store.records import Known
+
+LIFE_US = 30 * DAY_US
+"""How long after it was given a receipt is kept."""
+
+
+class Receipts:
+    """Takes receipts and shows them to originators."""
+
+    def __init__(
+        self,
+        *,
+        trust: Trust,
+        log: Log,
+        committer: Committer,
+        sealer: Sealer,
+        vault: Vault,
+        fetching: Fetching,
+        clock: Clock,
+        charge: Charge,
+    ) -> None:
+        self._trust = trust
+        self._log = log
+        self._committer = committer
+        self._sealer = sealer
+        self._vault = vault
+        self._fetching = fetching
+        self._clock = clock
+        self._charge = charge
+
+    async def take(self, body: bytes) -> Accepted:
+        """Take one signed receipt (DSSE JSON). Raises a `HarkaraError` that says what is wrong with it."""
+        statement = admission.read_statement_body(body)
+        charged = False
+        for _ in range(DECISIONS):
+            registry = self._trust.registry
+            card = self._authenticate(statement, registry)
+            if not charged:
+                self._charge(card.id, len(body))
+                charged = True
+            with pointing_within("/payload"):
+                receipt = read_receipt(statement.payload)
+                admission.check_claims(receipt.agency, receipt.exchange, card.id, registry.exchange)
+                stmt = digests.statement_digest(statement)
+                if repeat := await self._repeat(receipt, stmt):
+                    return repeat
+                admission.check_receipt(receipt, card.id, registry.exchange, self._clock())
+                await self._check_received(receipt)
+                self._check_originator(receipt, registry)
+            try:
+                return await self._sealer.append(self._admitted(statement, receipt, stmt, registry), registry)
+            except StaleDecision as stale:
+                await self._trust.load(stale.version)
+        raise OutcomeUnknown("the registry changed each time: repeat the request", retry_after=1.0)
+
+    async def overview(self, caller: str, originator: str, id: str) -> dict[str, Any]:
+        """Give {delivered: [{agency, number}], receipts: [item]} of a bulletin to its originator alone.
+
+        `delivered` is the broker's word on who has it, number 0 while it is on the way; each receipt is sealed to the
+        caller and signed by its author. Raises `NotFound` for everybody else, as for what does not exist.
+        """
+        item = f"{originator}/{id}"
+        (known,) = await self._log.known([item])
+        if caller != originator or known is None:
+            raise NotFound("there is no such bulletin of this agency")
+        holders = await recipients_of(self._log, self._vault, item, stamp_of(known).sealed)
+        receipts: list[Item] = []
+        for name in await self._log.receipts(item):
+            agency, _, receipt_id = name.partition("/")
+            receipts.append(await self._fetching.one(caller, agency, receipt_id))
+        return {
+            "delivered": [
+                {"agency": agency, "number": found.number, "routed": found.number != UNROUTED}
+                for agency, found in sorted(holders.items())
+            ],
+            "receipts": [item_json(receipt) for receipt in receipts],
+        }
+
+    def _authenticate(self, statement: dsse.Envelope, registry: Registry) -> Card:
+        now = self._clock()
+        card = admission.authenticate(statement, registry, now, kind=RECEIPT_TYPE)
+        if registry.key_for(card.id, "seal", now) is None:
+            raise ExpiredKey(
+                "this agency has no sealing key in force",
+                Problem("/signatures/0/keyid", "a member with both keys in force", card.id),
+            )
+        return card
+
+    async def _repeat(self, receipt: Receipt, stmt: bytes) -> Accepted | None:
+        (known,) = await self._log.known([f"{receipt.agency}/{receipt.id}"])
+        if known is None:
+            return None
+        if known.stmt != stmt:
+            raise conflict(receipt.id)
+        await self._committer.confirm_repeat()
+        return Accepted(receipt.agency, receipt.id, dsse.from_bytes(known.stamp), repeated=True)
+
+    async def _check_received(self, receipt: Receipt) -> None:
+        item = f"{receipt.originator}/{receipt.bulletin}"
+        (known,) = await self._log.known([item])
+        if known is None or not await self._received(receipt, item, known):
+            raise NotFound(
+                "this agency received no such bulletin",
+                Problem("/bulletin", "the id of a bulletin in your inbox", receipt.bulletin),
+            )
+
+    async def _received(self, receipt: Receipt, item: str, known: Known) -> bool:
+        sealed = stamp_of(known).sealed
+        if (receipt.stmt, receipt.sealed) != (known.stmt.hex(), sealed.hex()):
+            return False
+        return receipt.agency in await recipients_of(self._log, self._vault, item, sealed)
+
+    def _check_originator(self, receipt: Receipt, registry: Registry) -> None:
+        if receipt.originator not in registry.active(self._clock()):
+            raise NotFound(
+                "the originator is no active member any more, so nobody could read this receipt",
+                Problem("/originator", "an active member", receipt.originator),
+            )
+
+    def _admitted(self, statement: dsse.Envelope, receipt: Receipt, stmt: bytes, registry: Registry) -> Admitted:
+        def header(kid: bytes) -> sealing.Header:
+            return sealing.ReceiptHeader(
+                exchange=registry.exchange,
+                mode=sealing.BY_BROKER,
+                sealer=self._sealer.name,
+                sealer_kid=kid,
+                agency=receipt.agency,
+                id=receipt.id,
+                stmt=stmt,
+                registry_version=registry.version,
+            )
+
+        return Admitted(
+            kind=RECEIPT,
+            author=receipt.agency,
+            id=receipt.id,
+            stmt=stmt,
+            content=sealing.Content(statement, None),
+            header=header,
+            recipients=frozenset({receipt.originator}),
+            expires_at=self._clock() + LIFE_US,
+            receipt_of=f"{receipt.originator}/{receipt.bulletin}",
+        )

@@ -1,0 +1,174 @@
+"""Trust: the registry and entitlements in force at this broker, and how newer ones come into force.
+
+All brokers of an exchange share one store, so the store is where a newer registry is found: a broker starts with the
+newest of its own files and the store's, and loads another whenever a tick tells of one. A published registry is
+verified twice, by whoever receives it and by each broker that loads it: the store is not trusted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from broker.errors import HarkaraError, Malformed, NotFound, Problem, StoreUnavailable, VersionConflict, pointing_below
+from broker.protocol import dsse, encoding, strictjson
+from broker.protocol.entitlements import Entitlements, read_entitlements
+from broker.protocol.exchange import Exchange
+from broker.protocol.limits import REGISTRY_BYTES
+from broker.protocol.registry import Registry, follow, open_registry
+from broker.service.vault import Purpose, Vault
+from broker.store.members import Members
+
+log = structlog.get_logger("harkara.trust")
+
+RETRY_SECONDS = 1.0
+
+
+class Trust:
+    """Holds the registry and entitlements in force. `registry` and `entitlements` always belong together."""
+
+    def __init__(self, exchange: Exchange, members: Members, vault: Vault) -> None:
+        self.exchange = exchange
+        self._members = members
+        self._vault = vault
+        self._pair: tuple[Registry, Entitlements] | None = None
+        self._lock = asyncio.Lock()
+        self._loading: set[asyncio.Task[None]] = set()
+        self._callbacks: list[Callable[[Registry], None]] = []
+
+    @property
+    def registry(self) -> Registry:
+        """Give the registry in force."""
+        return self.in_force[0]
+
+    @property
+    def entitlements(self) -> Entitlements:
+        """Give the entitlements in force."""
+        return self.in_force[1]
+
+    @property
+    def in_force(self) -> tuple[Registry, Entitlements]:
+        """Give both, taken at one moment."""
+        if self._pair is None:
+            raise StoreUnavailable("the broker has not loaded its registry yet", retry_after=RETRY_SECONDS)
+        return self._pair
+
+    def on_change(self, callback: Callable[[Registry], None]) -> None:
+        """Have `callback` called with each registry that comes into force after this. It must not block."""
+        self._callbacks.append(callback)
+
+    async def start(self, registry: dsse.Envelope, entitlements: dsse.Envelope) -> None:
+        """Put the operator's own files into force, or the store's when they are newer.
+
+        Raises what verification raises, and `UnsafeConfiguration` when the store belongs to another epoch.
+        """
+        own = open_registry(registry, self.exchange)
+        self._pair = own, _read_entitlements(entitlements, own)
+        await self._members.begin(own.epoch)
+        before = await self._members.publish_registry(own.version, self._closed(registry, entitlements, own.version))
+        if before > own.version:
+            await self.load(before)
+
+    def news(self, version: int) -> None:
+        """Load a version that a tick told of, in the background."""
+        if self._pair is None or version <= self.registry.version:
+            return
+        task = asyncio.create_task(self._load_quietly(version), name="harkara-registry")
+        self._loading.add(task)
+        task.add_done_callback(self._loading.discard)
+
+    async def load(self, version: int) -> None:
+        """Put the store's registry of at least `version` into force. Raises when the store's is not authentic."""
+        async with self._lock:
+            if version <= self.registry.version:
+                return
+            value = await self._members.registry(version)
+            if value is None:
+                raise StoreUnavailable(f"the store has no registry of version {version}", retry_after=RETRY_SECONDS)
+            registry, entitlements = self._opened(value, version)
+            newer = follow(self.registry, registry)
+            self._put(newer, _read_entitlements(entitlements, newer))
+
+    async def publish(self, body: bytes) -> int:
+        """Take `{registry, entitlements}` newer than those in force, and tell all brokers. Gives the version.
+
+        The root keys' signatures are the authority: whoever sends it. Raises what verification raises.
+        """
+        fields = strictjson.decode(body, max_bytes=2 * REGISTRY_BYTES)
+        if not isinstance(fields, dict) or fields.keys() != {"registry", "entitlements"}:
+            raise Malformed("not a registry", Problem("", "an object with registry and entitlements", "another value"))
+        registry = dsse.from_json(fields["registry"], "/registry")
+        entitlements = dsse.from_json(fields["entitlements"], "/entitlements")
+        async with self._lock:
+            with pointing_below("/registry"):
+                newer = follow(self.registry, registry)
+            if newer.epoch != self.registry.epoch:
+                raise VersionConflict(
+                    "the registry begins a new epoch, and this store belongs to the one in force",
+                    Problem("/registry", self.registry.epoch.hex(), newer.epoch.hex(), "start brokers on an empty store"),
+                )
+            with pointing_below("/entitlements"):
+                granted = _read_entitlements(entitlements, newer)
+            before = await self._members.publish_registry(
+                newer.version, self._closed(registry, entitlements, newer.version)
+            )
+            if before >= newer.version:
+                raise VersionConflict(
+                    "a registry as new as this was published meanwhile",
+                    Problem("/registry", f"more than {before}", str(newer.version)),
+                )
+            self._put(newer, granted)
+        return newer.version
+
+    async def registry_document(self, version: int | None = None) -> bytes:
+        """Give the signed registry of a version (the one in force by default) as DSSE JSON. Raises `NotFound`."""
+        if version is None or version == self.registry.version:
+            return msgspec.json.encode(dsse.to_json(self.registry.envelope))
+        value = await self._members.registry(version)
+        if value is None:
+            raise NotFound(f"there is no registry of version {version} here")
+        return msgspec.json.encode(dsse.to_json(self._opened(value, version)[0]))
+
+    async def close(self) -> None:
+        """Stop loading."""
+        for task in list(self._loading):
+            task.cancel()
+        await asyncio.gather(*self._loading, return_exceptions=True)
+
+    def _put(self, registry: Registry, entitlements: Entitlements) -> None:
+        self._pair = registry, entitlements
+        log.info("registry-in-force", version=registry.version, members=len(registry.cards))
+        for callback in self._callbacks:
+            callback(registry)
+
+    async def _load_quietly(self, version: int) -> None:
+        try:
+            await self.load(version)
+        except HarkaraError as error:
+            log.error("registry-not-loaded", version=version, code=error.code, detail=error.detail)
+
+    def _closed(self, registry: dsse.Envelope, entitlements: dsse.Envelope, version: int) -> bytes:
+        # The registry is public among members; entitlements are for brokers only.
+        secret = msgspec.json.encode(dsse.to_json(entitlements))
+        return encoding.pack(
+            "trust",
+            msgspec.json.encode(dsse.to_json(registry)),
+            self._vault.close(Purpose.ENTITLEMENTS, str(version), secret),
+        )
+
+    def _opened(self, value: bytes, version: int) -> tuple[dsse.Envelope, dsse.Envelope]:
+        public, closed = encoding.unpack(value, "trust", bytes, bytes, max_bytes=2 * REGISTRY_BYTES)
+        secret = self._vault.open(Purpose.ENTITLEMENTS, str(version), closed)
+        return (
+            dsse.from_json(strictjson.decode(public, max_bytes=2 * REGISTRY_BYTES)),
+            dsse.from_json(strictjson.decode(secret, max_bytes=2 * REGISTRY_BYTES)),
+        )
+
+
+def _read_entitlements(envelope: dsse.Envelope, registry: Registry) -> Entitlements:
+    return read_entitlements(
+        envelope, exchange=registry.exchange, version=registry.version, digest=registry.entitlements_digest
+    )
