@@ -60,7 +60,7 @@ class RouterStanding:
 
 
 class Router:
-    """One router of one process. `on_news` is called with the agencies that have news, as soon as they have."""
+    """One router of one process. `on_news` is called with agencies as soon as they have news."""
 
     def __init__(
         self,

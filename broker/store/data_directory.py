@@ -65,7 +65,7 @@ class DataDirectory:
         self._lock_fd = fd
 
     def unlock(self) -> None:
-        """Give the lock back and remove the socket's directory, if it has its own. Harmless when not locked."""
+        """Give the lock back and remove the socket. Harmless when not locked."""
         if self._socket_directory is not None:
             shutil.rmtree(self._socket_directory, ignore_errors=True)
             self._socket_directory = None

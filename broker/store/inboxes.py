@@ -7,7 +7,7 @@ holds number n is the first one at or after `n-0`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from broker.errors import NotAuthentic
 from broker.store import names
@@ -86,6 +86,18 @@ class Inboxes:
         with reading():
             reply = await self._reading.xrevrange(names.inbox(agency), f"{number}-0", "-", count=limit)
         return [unpack_inbox_entry(entry_id, fields) for entry_id, fields in reply]
+
+    async def ends(self, numbers: Mapping[str, int]) -> dict[str, list[InboxEntry]]:
+        """Give for each agency the two newest entries that end at or before its number, the newest first."""
+        with reading():
+            async with self._reading.pipeline(transaction=False) as pipeline:
+                for agency, number in numbers.items():
+                    pipeline.xrevrange(names.inbox(agency), f"{number}-0", "-", count=2)
+                replies = await pipeline.execute()
+        return {
+            agency: [unpack_inbox_entry(entry_id, fields) for entry_id, fields in reply]
+            for agency, reply in zip(numbers, replies, strict=True)
+        }
 
     async def entry_ending_at(self, agency: str, number: int) -> InboxEntry | None:
         """Give the entry whose last number is `number`, None when no entry ends there."""

@@ -107,6 +107,8 @@ class Routing:
         routed_to: Mapping[str, Place],
         items: Sequence[RoutedItem],
         changed: Iterable[str],
+        *,
+        entries: int,
     ) -> Advance:
         """Move the routed position from `old` to `new`, after every partition has succeeded.
 
@@ -115,7 +117,7 @@ class Routing:
         """
         keys = [names.LOG, names.STATE, names.ROUTED_TO, names.TICKS]
         arguments: list[Argument] = [old, new.position, new.digest, " ".join(sorted(changed)), TICKS_KEPT]
-        arguments += [len(items), len(routed_to)]
+        arguments += [len(items), len(routed_to), entries]
         for each in items:
             keys += [names.recipients(each.item), names.decision(each.item)]
             arguments += [each.recipients, max(1, each.expires_at // 1000)]

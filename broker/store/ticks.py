@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from broker.errors import HarkaraError
 from broker.store import names
@@ -109,7 +109,7 @@ class Ticks:
         """Have `callback` called with the version of each registry that comes into force. Must not block."""
         self._registry_callbacks.append(callback)
 
-    def wake(self, agencies: Sequence[str]) -> None:
+    def wake(self, agencies: Iterable[str]) -> None:
         """Wake the feeds of these agencies now: what this process itself routed need not go round by the
         server.
         """

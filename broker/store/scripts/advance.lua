@@ -2,7 +2,7 @@
 -- ADVANCE: moves the routed position, after every partition has succeeded.
 -- KEYS: log, state, routed-to, ticks, then for each item: recipients, decision.
 -- ARGV: old position, new position, digest that the log must have there, changed agencies ('' for none),
---       length of the tick stream, how many items, how many places;
+--       length of the tick stream, how many items, how many places, how many entries;
 --       then for each item: recipients, expiry in ms; then for each place: agency, position|digest.
 -- Gives 1 when done, 0 when another router was first, -1 when the log no longer has what was read (a failover).
 local log, state = KEYS[1], KEYS[2]
@@ -17,7 +17,7 @@ end
 if digest ~= ARGV[3] then return -1 end
 
 local items, places = tonumber(ARGV[6]), tonumber(ARGV[7])
-local a = 7
+local a = 8
 for n = 1, items do
   local recipients, decision = KEYS[3 + 2 * n], KEYS[4 + 2 * n]
   redis.call('SET', recipients, ARGV[a + 1], 'PXAT', ARGV[a + 2])
@@ -36,7 +36,7 @@ for f = 1, #facts, 2 do
 end
 local count = added
 if #redis.call('XRANGE', log, '(' .. ARGV[2], '+', 'COUNT', 1) > 0 then
-  count = tonumber(redis.call('HGET', state, 'routed-count') or 0) + items
+  count = tonumber(redis.call('HGET', state, 'routed-count') or 0) + tonumber(ARGV[8])
 end
 redis.call('HSET', state, 'routed', ARGV[2], 'routed-count', string.format('%.0f', count))
 if ARGV[4] ~= '' then redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[5], '*', 'a', ARGV[4]) end
