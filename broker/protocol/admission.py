@@ -1,9 +1,10 @@
 """Admission: what must be true of a post before anything is written, in the order in which it is asked.
 
-Cheap checks come first, and each is a pure function of what was sent, the registry and `now` (µs since the epoch). The
-caller puts between them what needs the outside: the limits of connection, size and type before the first, the
-agency's own limit after `authenticate` (key ids are public: charging it earlier would let anybody use up somebody
-else's), and the look-up of (originator, id) before `check_timely` (a repeat is answered however old it is).
+Cheap checks come first, and each is a pure function of what was sent, the registry and `now` (µs since the
+epoch). The caller puts between them what needs the outside: the limits of connection, size and type before
+the first, the agency's own limit after `authenticate` (key ids are public: charging it earlier would let
+anybody use up somebody else's), and the look-up of (originator, id) before `check_timely` (a repeat is
+answered however old it is).
 
  1. `read_post`, `read_statement_body`  shape
  2. `authenticate`                      known active key, signature over the exact bytes
@@ -18,6 +19,9 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from typing import cast
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from broker.errors import (
     AuthorMismatch,
@@ -61,31 +65,38 @@ def post_of(value: object) -> Post:
             hint = 'put the envelope into {"statement": …}'
         elif isinstance(value, dict) and "originator" in value:
             hint = "a bulletin must be signed before it is posted: `harkara sign`"
-        raise Malformed("not a post", Problem("", "an object with the member statement", "another value", hint))
+        raise Malformed(
+            "not a post", Problem("", "an object with the member statement", "another value", hint)
+        )
     for name in value:
         if name not in ("statement", "address"):
             pointer = "/" + name.replace("~", "~0").replace("/", "~1")
-            raise Malformed("not a post", Problem(pointer, "no members but statement and address", "one more"))
+            raise Malformed(
+                "not a post", Problem(pointer, "no members but statement and address", "one more")
+            )
     statement = dsse.from_json(value["statement"], "/statement")
     _require_one_signature(statement, "/statement")
     return Post(statement, read_address(value["address"]) if "address" in value else None)
 
 
 def read_statement_body(body: bytes) -> dsse.Envelope:
-    """Read a body that is one signed document (a receipt, an acknowledgement, a subscription). Raises `Malformed`."""
+    """Read a body that is one signed document (a receipt, an acknowledgement, a subscription). Raises
+    `Malformed`.
+    """
     statement = dsse.from_json(strictjson.decode(body, max_bytes=BODY_BYTES))
     _require_one_signature(statement, "")
     return statement
 
 
 def authenticate(statement: dsse.Envelope, registry: Registry, now: int, *, kind: str = PAYLOAD_TYPE) -> Card:
-    """Give whose statement it is: an agency with a key in force, over exactly these bytes, of payload type `kind`.
+    """Give whose statement it is: an agency with a key in force, over exactly these bytes, of payload type
+    `kind`.
 
     Raises `UnknownKey`, `ExpiredKey`, `RevokedKey` or `BadSignature`.
     """
     card, key = registry.signer(statement.signature.kid, now, role="agency")
-    assert key.signing is not None  # `signer` gives signing keys only
-    dsse.verify(statement, key.signing, kind=kind)
+    # `signer` gives signing keys only.
+    dsse.verify(statement, cast(Ed25519PublicKey, key.signing), kind=kind)
     return card
 
 
@@ -124,16 +135,21 @@ def check_claims(named: str, claimed: str, signer: str, exchange: bytes, *, auth
     if claimed != exchange.hex():
         raise WrongExchange(
             "made for another exchange",
-            Problem("/exchange", exchange.hex(), claimed, "use the exchange.json that your ministry gave you"),
+            Problem(
+                "/exchange", exchange.hex(), claimed, "use the exchange.json that your ministry gave you"
+            ),
         )
 
 
 def check_timely(bulletin: Bulletin, now: int) -> None:
-    """Hold `sent` to its window around now, and `expires` to the future. Raises `OutOfWindow`, naming both times."""
+    """Hold `sent` to its window around now, and `expires` to the future. Raises `OutOfWindow`, naming both
+    times.
+    """
     check_recent(bulletin.sent_at, bulletin.sent, "/sent", now)
     if bulletin.expires_at <= now:
         raise OutOfWindow(
-            "the bulletin has expired", Problem("/expires", f"a time after {times.format(now)}", bulletin.expires)
+            "the bulletin has expired",
+            Problem("/expires", f"a time after {times.format(now)}", bulletin.expires),
         )
 
 
@@ -151,7 +167,9 @@ def check_may_originate(bulletin: Bulletin, entitlements: Entitlements) -> None:
     if bulletin.category not in grant.originate:
         raise MayNotOriginate(
             "this agency is not entitled to originate this category",
-            Problem("/category", _listed(grant.originate), bulletin.category, "ask the operator of your exchange"),
+            Problem(
+                "/category", _listed(grant.originate), bulletin.category, "ask the operator of your exchange"
+            ),
         )
     if bulletin.status not in grant.statuses:
         raise MayNotOriginate(

@@ -1,7 +1,7 @@
 """The card: the public half of a member, signed by every signing key in it as proof of possession.
 
-Enrolment refuses weak keys here, before they can hurt a whole audience (`keys.read_sealing_public`); the test seal
-that completes it is made where entropy is, by `registry add`. Source: schemas/protocol.md, "Trust".
+Enrolment refuses weak keys here, before they can hurt a whole audience (`keys.read_sealing_public`); the test
+seal that completes it is made where entropy is, by `registry add`. Source: schemas/protocol.md, "Trust".
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Use = Literal["sign", "seal"]
 ALGORITHM = {"sign": ED25519, "seal": X_WING}
 
 
-class CardKeyDocument(Record):
+class CardKeyDocument(Record, frozen=True, kw_only=True):
     """One public key with its validity."""
 
     use: Use
@@ -40,7 +40,7 @@ class CardKeyDocument(Record):
     RULES = (readable("not_before", times.parse, "a time"), readable("not_after", times.parse, "a time"))
 
 
-class CardDocument(Record):
+class CardDocument(Record, frozen=True, kw_only=True):
     """The payload of a card. `names` by language tag, English required."""
 
     exchange: Digest
@@ -53,7 +53,7 @@ class CardDocument(Record):
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A member's public key. Times in µs since the epoch; valid from `not_before` until before `not_after`."""
+    """A member's public key. Times in µs since the epoch; valid from `not_before` to before `not_after`."""
 
     kid: bytes
     use: Use
@@ -80,13 +80,9 @@ class Card:
     envelope: dsse.Envelope
 
 
-def make_card(
-    document: CardDocument, signing: list[SigningKey]
-) -> dsse.Envelope:
+def make_card(document: CardDocument, signing: list[SigningKey]) -> dsse.Envelope:
     """Sign a card with every signing key in it."""
-    payload = msgspec.json.encode(document)
-    signatures = tuple(key.sign(CARD_TYPE, payload).signature for key in signing)
-    return dsse.Envelope(CARD_TYPE, payload, signatures)
+    return keys.sign_by_all(CARD_TYPE, msgspec.json.encode(document), signing)
 
 
 def key_document(key: SigningKey | SealingKey, not_before: int, not_after: int) -> CardKeyDocument:
@@ -107,10 +103,14 @@ def read_card(envelope: dsse.Envelope) -> Card:
     Raises `Malformed`, `SchemaError` or `BadSignature`.
     """
     if envelope.payload_type != CARD_TYPE:
-        raise BadSignature("signed as another kind of document", Problem("/payloadType", CARD_TYPE, envelope.payload_type))
+        raise BadSignature(
+            "signed as another kind of document", Problem("/payloadType", CARD_TYPE, envelope.payload_type)
+        )
     document = schema_walk.read(envelope.payload, CardDocument)
     if "en" not in document.names:
-        raise SchemaError("a card needs an English name", Problem("/names", "the member en", "an object without it"))
+        raise SchemaError(
+            "a card needs an English name", Problem("/names", "the member en", "an object without it")
+        )
     public = tuple(_read_key(key, f"/keys/{i}") for i, key in enumerate(document.keys))
     if {key.use for key in public} != {"sign", "seal"}:
         raise SchemaError(
@@ -118,7 +118,9 @@ def read_card(envelope: dsse.Envelope) -> Card:
             Problem("/keys", "at least one key for each use", "one use only"),
         )
     if len({key.kid for key in public}) != len(public):
-        raise SchemaError("a key stands twice in the card", Problem("/keys", "each key once", "one of them twice"))
+        raise SchemaError(
+            "a key stands twice in the card", Problem("/keys", "each key once", "one of them twice")
+        )
     _check_possession(envelope, public)
     return Card(
         bytes.fromhex(document.exchange),
@@ -138,7 +140,11 @@ def _check_possession(envelope: dsse.Envelope, public: tuple[PublicKey, ...]) ->
     if signatures.keys() != signers.keys() or len(signatures) != len(envelope.signatures):
         raise BadSignature(
             "a card is signed once by each signing key in it, and by no other",
-            Problem("/signatures", f"{len(signers)} signatures by its own keys", f"{len(envelope.signatures)} signatures"),
+            Problem(
+                "/signatures",
+                f"{len(signers)} signatures by its own keys",
+                f"{len(envelope.signatures)} signatures",
+            ),
         )
     for kid, signing in signers.items():
         dsse.verify_bytes(covered, signatures[kid], signing)
@@ -161,5 +167,9 @@ def _read_key(document: CardKeyDocument, pointer: str) -> PublicKey:
         signing = keys.read_signing_public(raw) if document.use == "sign" else None
         sealing = keys.read_sealing_public(raw) if document.use == "seal" else None
     except HarkaraError as error:
-        raise SchemaError(error.detail, Problem(f"{pointer}/public", "a strong public key", error.detail)) from None
-    return PublicKey(keys.key_id(document.algorithm, raw), document.use, not_before, not_after, signing, sealing)
+        raise SchemaError(
+            error.detail, Problem(f"{pointer}/public", "a strong public key", error.detail)
+        ) from None
+    return PublicKey(
+        keys.key_id(document.algorithm, raw), document.use, not_before, not_after, signing, sealing
+    )

@@ -1,8 +1,9 @@
 """The chain of an inbox: how a reader tells by itself that nothing was dropped, inserted or reordered.
 
-An inbox is numbered 1, 2, 3 …; an entry holds the numbers first … last, and chains exist at entry ends. The entry MAC
-is under the store key, which the store does not have: without it an insider at the store could drop an entry,
-recompute the chain, and have an honest broker sign it. Source: schemas/protocol.md, "What the broker says".
+An inbox is numbered 1, 2, 3 …; an entry holds the numbers first … last, and chains exist at entry ends. The
+entry MAC is under the store key, which the store does not have: without it an insider at the store could drop
+an entry, recompute the chain, and have an honest broker sign it. Source: schemas/protocol.md, "What the
+broker says".
 """
 
 from __future__ import annotations

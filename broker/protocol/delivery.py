@@ -1,8 +1,9 @@
 """How items travel to a reader: entries with their references, bodies inside the window, and the signed head.
 
-Nothing here is signed as such: entries prove themselves by the chain that the head signs, items by their stamps, so
-this is framing, the same for the long poll (JSON or msgpack) and the feed (JSON). An answer gives (kind, sealed) for
-each whole entry that it touches, so that the reader can compute chains, and bodies only from the number asked for.
+Nothing here is signed as such: entries prove themselves by the chain that the head signs, items by their
+stamps, so this is framing, the same for the long poll (JSON or msgpack) and the feed (JSON). An answer gives
+(kind, sealed) for each whole entry that it touches, so that the reader can compute chains, and bodies only
+from the number asked for.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a reader needs to open one item: the sealed item, its own wrap, the broker's stamp (compact envelope)."""
+    """What a reader needs to open one item: the sealed item, its own wrap, the broker's stamp (compact
+    envelope).
+    """
 
     sealed: Sealed
     wrap: bytes
@@ -47,7 +50,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One numbered item. Without a body it is withheld: its number and chain stand, and `withheld` says why."""
+    """One numbered item. Without a body it is withheld: number and chain stand, and `withheld` says why."""
 
     number: int
     kind: str
@@ -85,12 +88,21 @@ def pack_page(page: Page) -> bytes:
 def read_page(record: bytes) -> Page:
     """Read what `pack_page` gave. Raises `Malformed`."""
     agency, epoch, entries, items, head = encoding.unpack(
-        record, "page", str, Bin(EPOCH_BYTES), ListOf(_ENTRY), ListOf(_ITEM), Maybe(bytes), max_bytes=PAGE_BYTES
+        record,
+        "page",
+        str,
+        Bin(EPOCH_BYTES),
+        ListOf(_ENTRY),
+        ListOf(_ITEM),
+        Maybe(bytes),
+        max_bytes=PAGE_BYTES,
     )
     return Page(
         agency,
         epoch,
-        tuple(Entry(first, last, tuple((k, s) for k, s in references)) for first, last, references in entries),
+        tuple(
+            Entry(first, last, tuple((k, s) for k, s in references)) for first, last, references in entries
+        ),
         tuple(Item(number, kind, _read_body(body), withheld) for number, kind, body, withheld in items),
         dsse.from_bytes(head) if head is not None else None,
     )
@@ -141,7 +153,10 @@ def read_page_json(value: object) -> Page:
     return Page(
         _text(fields.get("agency"), "/agency"),
         dsse.decode_hex(fields.get("epoch"), "/epoch", EPOCH_BYTES),
-        tuple(read_entry_json(e, f"/entries/{i}") for i, e in enumerate(_list(fields.get("entries"), "/entries"))),
+        tuple(
+            read_entry_json(e, f"/entries/{i}")
+            for i, e in enumerate(_list(fields.get("entries"), "/entries"))
+        ),
         tuple(read_item_json(e, f"/items/{i}") for i, e in enumerate(_list(fields.get("items"), "/items"))),
         dsse.from_json(head, "/head") if head is not None else None,
     )
@@ -166,7 +181,10 @@ def read_entry_json(value: object, pointer: str = "") -> Entry:
 def read_item_json(value: object, pointer: str = "") -> Item:
     """Read what `item_json` gave, decoded. Raises `Malformed`."""
     fields = _object(value, pointer)
-    number, kind = _number(fields.get("number"), f"{pointer}/number"), _text(fields.get("kind"), f"{pointer}/kind")
+    number, kind = (
+        _number(fields.get("number"), f"{pointer}/number"),
+        _text(fields.get("kind"), f"{pointer}/kind"),
+    )
     if "withheld" in fields:
         return Item(number, kind, None, _text(fields["withheld"], f"{pointer}/withheld"))
     return Item(number, kind, read_body_json(fields, pointer))

@@ -1,7 +1,7 @@
 """The digests that bind what travels beside a bulletin to the bulletin.
 
-Address and policy are salted: whoever holds the digest alone cannot guess what it stands for, and whoever holds the
-opening can check it. Source: schemas/protocol.md, "A bulletin".
+Address and policy are salted: whoever holds the digest alone cannot guess what it stands for, and whoever
+holds the opening can check it. Source: schemas/protocol.md, "A bulletin".
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ class Address:
     excepted: tuple[str, ...] = ()
 
     def digest(self) -> bytes:
-        """Give SHA-256(F("harkara/1 address", salt, sorted to, sorted except)): a field of bulletin and header."""
+        """Give SHA-256(F("harkara/1 address", salt, sorted to, sorted except)): a field of bulletin and
+        header.
+        """
         return hashlib.sha256(
             encoding.pack("address", self.salt, sorted(self.to), sorted(self.excepted))
         ).digest()
@@ -46,7 +48,7 @@ class Policy:
     respond_by: str | None
 
     def opening(self, salt: bytes) -> bytes:
-        """Give the bytes of which the policy digest is the hash; the broker keeps them under its store key."""
+        """Give the bytes that the policy digest is the hash of; the broker keeps them under its store key."""
         return encoding.pack(
             "policy",
             salt,
@@ -69,7 +71,18 @@ class Policy:
 def read_policy_opening(opening: bytes) -> tuple[bytes, Policy]:
     """Read an opening: its salt, and the policy. Raises `Malformed`."""
     salt, status, kind, category, marking, severity, areas, references, expires, respond_by = encoding.unpack(
-        opening, "policy", Bin(SALT_BYTES), str, str, str, str, Maybe(str), ListOf(str), ListOf(str), int, Maybe(str)
+        opening,
+        "policy",
+        Bin(SALT_BYTES),
+        str,
+        str,
+        str,
+        str,
+        Maybe(str),
+        ListOf(str),
+        ListOf(str),
+        int,
+        Maybe(str),
     )
     return salt, Policy(
         status, kind, category, marking, severity, tuple(areas), tuple(references), expires, respond_by
@@ -85,14 +98,18 @@ def read_address(value: object, pointer: str = "/address") -> Address:
     salt = dsse.decode64(value.get("salt"), f"{pointer}/salt", SALT_BYTES)
     to, excepted = (_names(value.get(member, []), f"{pointer}/{member}") for member in ("to", "except"))
     if not to and not excepted:
-        raise _refusal(pointer, "at least one agency in to or except", "none", "leave the address out altogether")
+        raise _refusal(
+            pointer, "at least one agency in to or except", "none", "leave the address out altogether"
+        )
     return Address(salt, to, excepted)
 
 
 def address_json(address: Address) -> dict[str, object]:
     """Give the `address` member of a post."""
-    members = {"to": list(address.to), "except": list(address.excepted)}
-    return {"salt": dsse.encode64(address.salt)} | {name: listed for name, listed in members.items() if listed}
+    members: dict[str, object] = {"to": list(address.to), "except": list(address.excepted)}
+    return {"salt": dsse.encode64(address.salt)} | {
+        name: listed for name, listed in members.items() if listed
+    }
 
 
 def statement_digest(statement: dsse.Envelope) -> bytes:

@@ -1,9 +1,9 @@
 """DSSE envelopes: the one shape in which anything signed travels.
 
-A signature is Ed25519 over the pre-authentication encoding of (payload type, exact payload bytes). Nothing is parsed
-before its signature is verified, and nothing is re-encoded afterwards: the exact bytes are signed and kept.
-Two wire forms of the same thing: JSON at the edge, and the compact record F("harkara/1 signed", …) inside msgpack and
-in the store. Source: DSSE protocol v1.0.2; schemas/protocol.md, "Encoding".
+A signature is Ed25519 over the pre-authentication encoding of (payload type, exact payload bytes). Nothing is
+parsed before its signature is verified, and nothing is re-encoded afterwards: the exact bytes are signed and
+kept. Two wire forms of the same thing: JSON at the edge, and the compact record F("harkara/1 signed", …)
+inside msgpack and in the store. Source: DSSE protocol v1.0.2; schemas/protocol.md, "Encoding".
 """
 
 from __future__ import annotations
@@ -65,11 +65,13 @@ def pae(kind: str, payload: bytes) -> bytes:
 def verify(envelope: Envelope, public: Ed25519PublicKey, *, kind: str) -> None:
     """Check the only signature of `envelope`, and that its payload type is `kind`.
 
-    Raises `BadSignature` when either is wrong: a signature over another kind of document is no signature over this.
+    Raises `BadSignature` when either is wrong: a signature over another kind of document is no signature over
+    this.
     """
     if envelope.payload_type != kind:
         raise BadSignature(
-            "signed as another kind of document", Problem("/payloadType", kind, shorten(envelope.payload_type))
+            "signed as another kind of document",
+            Problem("/payloadType", kind, shorten(envelope.payload_type)),
         )
     verify_bytes(pae(envelope.payload_type, envelope.payload), envelope.signature.value, public)
 
@@ -81,7 +83,11 @@ def verify_bytes(covered: bytes, signature: bytes, public: Ed25519PublicKey) -> 
     except InvalidSignature:
         raise BadSignature(
             "the signature does not verify: what was signed is not what arrived",
-            Problem("/signatures/0/sig", "a signature by this key over exactly these bytes", "one that does not verify"),
+            Problem(
+                "/signatures/0/sig",
+                "a signature by this key over exactly these bytes",
+                "one that does not verify",
+            ),
         ) from None
 
 
@@ -129,7 +135,8 @@ def encode64(raw: bytes) -> str:
 
 
 def decode64(text: object, pointer: str, size: int | None = None) -> bytes:
-    """Read canonical base64 (RFC 4648 section 4: padding, no white space, unused bits zero), of `size` bytes if given.
+    """Read canonical base64 (RFC 4648 section 4: padding, no white space, unused bits zero), of `size` bytes
+    if given.
 
     Two spellings of one value would be two documents under one meaning. Raises `Malformed`.
     """
@@ -159,7 +166,9 @@ def decode_hex(text: object, pointer: str, size: int) -> bytes:
 
 def _signature(value: object, pointer: str) -> Signature:
     fields = _members(value, pointer, {"keyid", "sig"})
-    return Signature(decode_hex(fields["keyid"], f"{pointer}/keyid", 32), decode64(fields["sig"], f"{pointer}/sig", 64))
+    return Signature(
+        decode_hex(fields["keyid"], f"{pointer}/keyid", 32), decode64(fields["sig"], f"{pointer}/sig", 64)
+    )
 
 
 def _members(value: object, pointer: str, names: set[str]) -> Mapping[str, Any]:
@@ -168,7 +177,8 @@ def _members(value: object, pointer: str, names: set[str]) -> Mapping[str, Any]:
     if missing := names - value.keys():
         raise _refusal(pointer, f"the member {sorted(missing)[0]}", "an object without it")
     if extra := value.keys() - names:
-        raise _refusal(f"{pointer}/{sorted(extra)[0].replace("~", "~0").replace("/", "~1")}", f"no members but {', '.join(sorted(names))}", "one more")
+        name = sorted(extra)[0].replace("~", "~0").replace("/", "~1")
+        raise _refusal(f"{pointer}/{name}", f"no members but {', '.join(sorted(names))}", "one more")
     return value
 
 

@@ -1,17 +1,18 @@
 """F: the one byte form of everything that machines sign, derive keys from or encrypt.
 
-`F("harkara/1 …", a, b, …)` is a msgpack array of fixed arity whose first element is a label with project, format
-version and purpose, so that bytes made for one purpose never pass for another. `bin` for bytes, `str` for text, the
-smallest integers, nil where the shape says so; lists may nest. No maps, no extension types, no floats.
+`F("harkara/1 …", a, b, …)` is a msgpack array of fixed arity whose first element is a label with project,
+format version and purpose, so that bytes made for one purpose never pass for another. `bin` for bytes, `str`
+for text, the smallest integers, nil where the shape says so; lists may nest. No maps, no extension types, no
+floats.
 
-The rule that keeps one meaning per byte string: decode with limits, check the shape, encode again, compare. Reordered
-maps and non-minimal integers pass any looser check. Source: schemas/protocol.md, "Encoding".
+The rule that keeps one meaning per byte string: decode with limits, check the shape, encode again, compare.
+Reordered maps and non-minimal integers pass any looser check. Source: schemas/protocol.md, "Encoding".
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgpack
 
@@ -55,14 +56,15 @@ Field = type | Bin | Maybe | ListOf | Row
 
 def pack(purpose: str, *fields: Any) -> bytes:
     """Give F("harkara/1 <purpose>", *fields). The caller answers for the shape; `unpack` checks it."""
-    return msgpack.packb([f"{PROJECT} {purpose}", *fields], use_bin_type=True)
+    return cast(bytes, msgpack.packb([f"{PROJECT} {purpose}", *fields], use_bin_type=True))
 
 
 def unpack(record: bytes, purpose: str, *shape: Field, max_bytes: int = RECORD_BYTES) -> list[Any]:
-    """Give the fields of `record`, which must be F("harkara/1 <purpose>", …) of `shape`, to the byte and in at
-    most `max_bytes`.
+    """Give the fields of `record`, which must be F("harkara/1 <purpose>", …) of `shape`, to the byte and in
+    at most `max_bytes`.
 
-    Raises `Malformed` when it is too large, not msgpack, of another purpose or shape, or not in canonical form.
+    Raises `Malformed` when it is too large, not msgpack, of another purpose or shape, or not in canonical
+    form.
     """
     if len(record) > max_bytes:
         raise _refusal(purpose, f"at most {max_bytes} bytes", f"{len(record)} bytes")
@@ -108,7 +110,9 @@ def _fits(value: object, field: Field) -> bool:
 
 def _name(field: Field) -> str:
     if isinstance(field, type):
-        return {"int": "an unsigned integer", "str": "text", "bytes": "bytes"}.get(field.__name__, field.__name__)
+        return {"int": "an unsigned integer", "str": "text", "bytes": "bytes"}.get(
+            field.__name__, field.__name__
+        )
     if isinstance(field, Bin):
         return f"{field.size} bytes"
     if isinstance(field, Maybe):

@@ -20,7 +20,7 @@ from broker.protocol.rules import Record
 NONCE_BYTES = 32
 
 
-class ExchangeDocument(Record):
+class ExchangeDocument(Record, frozen=True, kw_only=True):
     """`exchange.json`: plain JSON, not signed; its hash is the exchange's id."""
 
     name: Annotated[str, Meta(min_length=1, max_length=120)]
@@ -60,7 +60,11 @@ def read_exchange(document: bytes) -> Exchange:
     fields = schema_walk.read(document, ExchangeDocument)
     kids = tuple(dsse.decode_hex(kid, f"/root_kids/{i}", 32) for i, kid in enumerate(fields.root_kids))
     if len(set(kids)) != len(kids):
-        raise SchemaError("a root key stands twice", Problem("/root_kids", "each key once", "one of them twice"))
+        raise SchemaError(
+            "a root key stands twice", Problem("/root_kids", "each key once", "one of them twice")
+        )
     if fields.k > len(kids):
-        raise SchemaError("k is larger than the number of root keys", Problem("/k", f"1 to {len(kids)}", str(fields.k)))
+        raise SchemaError(
+            "k is larger than the number of root keys", Problem("/k", f"1 to {len(kids)}", str(fields.k))
+        )
     return Exchange(fields.name, dsse.decode64(fields.nonce, "/nonce", NONCE_BYTES), kids, fields.k)

@@ -1,8 +1,8 @@
 """The head: the broker's signed word on where an inbox ends.
 
-Signed when an inbox has been read to its end, at most once a second an agency. It also carries the registry's version
-and digest and the subscription's version, so that nobody can hold a reader back on old ones (freeze) without it
-noticing. Two heads for one (epoch, generation, agency, number) with different chains prove fraud.
+Signed when an inbox has been read to its end, at most once a second an agency. It also carries the registry's
+version and digest and the subscription's version, so that nobody can hold a reader back on old ones (freeze)
+without it noticing. Two heads for one (epoch, generation, agency, number) with different chains prove fraud.
 Source: schemas/protocol.md, "What the broker says".
 """
 
@@ -19,7 +19,9 @@ EPOCH_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a head says. `signed_at` is in µs since the epoch; `number` 0 with the first link is an empty inbox."""
+    """What a head says. `signed_at` is in µs since the epoch; `number` 0 with the first link is an empty
+    inbox.
+    """
 
     exchange: bytes
     epoch: bytes

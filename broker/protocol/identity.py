@@ -1,8 +1,8 @@
 """The identity: a member's private keys, and the file that keeps them.
 
-The file is JSON, for its owner alone (`0600`; whoever reads it checks that, since permissions are no business of this
-module). Old keys stay in it after a rotation: what was sealed to them must stay readable.
-Source: schemas/protocol.md, "Names".
+The file is JSON, for its owner alone (`0600`; whoever reads it checks that, since permissions are no business
+of this module). Old keys stay in it after a rotation: what was sealed to them must stay readable. Source:
+schemas/protocol.md, "Names".
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from broker.protocol.limits import CARD_KEYS_ITEMS
 from broker.protocol.rules import Record, readable
 
 
-class PrivateKeyDocument(Record):
+class PrivateKeyDocument(Record, frozen=True, kw_only=True):
     """One private key: a 32-byte seed in base64."""
 
     use: Use
@@ -33,7 +33,7 @@ class PrivateKeyDocument(Record):
     RULES = (readable("not_before", times.parse, "a time"), readable("not_after", times.parse, "a time"))
 
 
-class IdentityDocument(Record):
+class IdentityDocument(Record, frozen=True, kw_only=True):
     """An identity file."""
 
     harkara: Literal["identity/1"]
@@ -62,12 +62,23 @@ class Identity:
     keys: tuple[OwnKey, ...]
 
     def signing_key(self, now: int) -> SigningKey:
-        """Give the signing key to use at `now`: the one valid longest. Raises `SchemaError` when none is in force."""
-        usable = [own for own in self.keys if isinstance(own.key, SigningKey) and own.not_before <= now < own.not_after]
+        """Give the signing key to use at `now`: the one valid longest. Raises `SchemaError` when none is in
+        force.
+        """
+        usable = [
+            own
+            for own in self.keys
+            if isinstance(own.key, SigningKey) and own.not_before <= now < own.not_after
+        ]
         if not usable:
             raise SchemaError(
                 f"no signing key of {self.id} is in force",
-                Problem("/keys", "a signing key in force", "none", "make one with `harkara keys` and send the new card"),
+                Problem(
+                    "/keys",
+                    "a signing key in force",
+                    "none",
+                    "make one with `harkara keys` and send the new card",
+                ),
             )
         return max(usable, key=lambda own: own.not_after).key  # type: ignore[return-value]
 

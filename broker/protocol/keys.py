@@ -1,17 +1,17 @@
 """Keys: Ed25519 for signing, X-Wing (ML-KEM-768 + X25519) for sealing, and the ids that name them.
 
-A key id is a hash of algorithm and public key, so a key has one name everywhere and cannot be claimed under another.
-Public keys that would weaken others are refused when they are read: non-canonical or small-order Ed25519 points (the
-library accepts them, and a signature under one verifies for many messages), low-order X25519 parts (one of them makes
-sealing to a whole audience fail), ML-KEM keys that the library does not take. X-Wing private keys are the standard
-32-byte seed. Sources: RFC 8032 section 5.1.3, RFC 7748 section 6.1, draft-connolly-cfrg-xwing-kem, RFC 9180;
-schemas/protocol.md, "Names" and "Keys for members".
+A key id is a hash of algorithm and public key, so a key has one name everywhere and cannot be claimed under
+another. Public keys that would weaken others are refused when they are read: non-canonical or small-order
+Ed25519 points (the library accepts them, and a signature under one verifies for many messages), low-order
+X25519 parts (one of them makes sealing to a whole audience fail), ML-KEM keys that the library does not take.
+X-Wing private keys are the standard 32-byte seed. Sources: RFC 8032 section 5.1.3, RFC 7748 section 6.1,
+draft-connolly-cfrg-xwing-kem, RFC 9180; schemas/protocol.md, "Names" and "Keys for members".
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -41,19 +41,22 @@ SEED_BYTES = 32
 """Private keys of both kinds are a seed of this size."""
 
 HPKE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-"""HPKE base mode, KEM 0x647A. Its `encrypt` draws its own entropy, so sealing is handed in as a `HpkeSeal`."""
+"""HPKE base mode, KEM 0x647A. Its `encrypt` draws its own entropy, so sealing is handed in as a `HpkeSeal`.
+"""
 
 HpkeSeal = Callable[[bytes, MLKEM768X25519PublicKey, bytes], bytes]
 """(plaintext, public key, info) -> enc ‖ ct. `HPKE.encrypt` outside of tests."""
 
 _P = 2**255 - 19
 
-# The y coordinates of the eight points of small order of edwards25519: 0, 1, -1 and those of the four points of
-# order 8. Their canonical encodings, sign bit cleared, are all that can appear once non-canonical ones are refused.
+# The y coordinates of the eight points of small order of edwards25519: 0, 1, -1 and those of the four points
+# of order 8. Their canonical encodings, sign bit cleared, are all that can appear once non-canonical ones are
+# refused.
 _ORDER_8_Y = 2707385501144840649318225287225658788936804267575313519463743609750303402022
 _SMALL_ORDER_Y = frozenset({0, 1, _P - 1, _ORDER_8_Y, _P - _ORDER_8_Y})
 
-# u coordinates of small order on curve25519 and its twist, reduced (RFC 7748 section 6.1 asks to refuse what they give).
+# u coordinates of small order on curve25519 and its twist, reduced (RFC 7748 section 6.1 asks to refuse what
+# they give).
 _LOW_ORDER_U = frozenset(
     {
         0,
@@ -88,10 +91,12 @@ class SigningKey:
 
     def sign(self, kind: str, payload: bytes) -> dsse.Envelope:
         """Give `payload` as a DSSE envelope of payload type `kind`, signed by this key alone."""
-        return dsse.Envelope(kind, payload, (dsse.Signature(self.kid, self._key.sign(dsse.pae(kind, payload))),))
+        return dsse.Envelope(
+            kind, payload, (dsse.Signature(self.kid, self._key.sign(dsse.pae(kind, payload))),)
+        )
 
     def sign_bytes(self, covered: bytes) -> bytes:
-        """Sign bytes that are already encoded: an RFC 9421 signature base, or a pre-authentication encoding."""
+        """Sign bytes that are encoded already: an RFC 9421 signature base, a pre-authentication encoding."""
         return self._key.sign(covered)
 
 
@@ -121,6 +126,12 @@ class SealingKey:
             raise NotAuthentic("this key does not open what was sealed") from None
 
 
+def sign_by_all(kind: str, payload: bytes, signing: Iterable[SigningKey]) -> dsse.Envelope:
+    """Give `payload` as an envelope with a signature by each key: a card, a registry."""
+    signatures = tuple(key.sign(kind, payload).signature for key in signing)
+    return dsse.Envelope(kind, payload, signatures)
+
+
 def read_signing_public(public: bytes) -> Ed25519PublicKey:
     """Take an Ed25519 public key. Raises `SchemaError` unless it is canonical and not of small order."""
     if len(public) != SIGNING_PUBLIC_BYTES:
@@ -137,7 +148,7 @@ def read_signing_public(public: bytes) -> Ed25519PublicKey:
 
 
 def read_sealing_public(public: bytes) -> MLKEM768X25519PublicKey:
-    """Take an X-Wing public key. Raises `SchemaError` for low-order X25519 parts and malformed ML-KEM keys."""
+    """Take an X-Wing public key. Raises `SchemaError` for a low-order X25519 part or malformed ML-KEM key."""
     if len(public) != SEALING_PUBLIC_BYTES:
         raise SchemaError(f"an X-Wing public key has {SEALING_PUBLIC_BYTES} bytes, this has {len(public)}")
     x25519 = public[MLKEM_PUBLIC_BYTES:]
@@ -146,7 +157,8 @@ def read_sealing_public(public: bytes) -> MLKEM768X25519PublicKey:
         raise SchemaError("the X25519 part of this key is of low order: nothing sealed to it would be secret")
     try:
         return MLKEM768X25519PublicKey(
-            MLKEM768PublicKey.from_public_bytes(public[:MLKEM_PUBLIC_BYTES]), X25519PublicKey.from_public_bytes(x25519)
+            MLKEM768PublicKey.from_public_bytes(public[:MLKEM_PUBLIC_BYTES]),
+            X25519PublicKey.from_public_bytes(x25519),
         )
     except ValueError:
         raise SchemaError("the ML-KEM-768 part of this key is malformed") from None

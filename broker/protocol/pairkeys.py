@@ -1,9 +1,9 @@
 """Pair keys: short-lived symmetric keys between one sealer and one member, and the wraps under them.
 
-HPKE to every recipient of every bulletin costs 200 µs each; under a pair key delivered once by HPKE, a wrap costs
-under 2 µs. The sealed pair key is signed by its sealer and binds both sides' keys; its id is a MAC under the key
-itself, so that two members cannot be given different keys under one id. `not_after` bounds the stamp's time of what
-was wrapped, never the time of opening. Source: schemas/protocol.md, "Keys for members".
+HPKE to every recipient of every bulletin costs 200 µs each; under a pair key delivered once by HPKE, a wrap
+costs under 2 µs. The sealed pair key is signed by its sealer and binds both sides' keys; its id is a MAC
+under the key itself, so that two members cannot be given different keys under one id. `not_after` bounds the
+stamp's time of what was wrapped, never the time of opening. Source: schemas/protocol.md, "Keys for members".
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def pair_key_id(secret: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class PairKeyBinding:
-    """What a sealed pair key is bound to: HPKE's info, and what its sealer signs. Times in µs since the epoch."""
+    """What a sealed pair key is bound to: HPKE's info, and what its sealer signs. Times in µs since the
+    epoch.
+    """
 
     exchange: bytes
     pkid: bytes
@@ -111,8 +113,8 @@ def open_pair_key(
 ) -> PairKey:
     """Open a sealed pair key whose signature the caller has verified under the sealer's key.
 
-    `own_keys` gives the member's private key of a kid. Raises `NotAuthentic` when it is for somebody else, was signed
-    by another key than it names, does not open, or is not the key of its id.
+    `own_keys` gives the member's private key of a kid. Raises `NotAuthentic` when it is for somebody else,
+    was signed by another key than it names, does not open, or is not the key of its id.
     """
     try:
         binding, info, sealed = _split(sealed_pair_key)

@@ -1,9 +1,11 @@
-"""The registry: cards, revocations and root keys, signed by k of n root keys, with version and expiry (as in TUF).
+"""The registry: cards, revocations and root keys, signed by k of n root keys, with version and expiry (as in
+TUF).
 
-Two ways in: `open_registry` for whoever holds only `exchange.json`, and `follow` for whoever trusts a registry and is
-given a newer one; there is no third, so nothing unverified is ever called a `Registry`. A newer one must be signed by
-the threshold of the one before *and* by its own (TUF 5.3.4), must have a higher version, and may not give a key to
-another member: a kid belongs to one member for ever. Source: schemas/protocol.md, "Trust".
+Two ways in: `open_registry` for whoever holds only `exchange.json`, and `follow` for whoever trusts a
+registry and is given a newer one; there is no third, so nothing unverified is ever called a `Registry`. A
+newer one must be signed by the threshold of the one before *and* by its own (TUF 5.3.4), must have a higher
+version, and may not give a key to another member: a kid belongs to one member for ever. Source:
+schemas/protocol.md, "Trust".
 """
 
 from __future__ import annotations
@@ -12,10 +14,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from broker.errors import (
     BadSignature,
@@ -29,57 +29,13 @@ from broker.errors import (
     WrongExchange,
 )
 from broker.protocol import dsse, keys, schema_walk, times
-from broker.protocol.fields import Digest, Time
 from broker.protocol.card import Card, PublicKey, Role, Use, read_card
 from broker.protocol.exchange import Exchange
 from broker.protocol.head import EPOCH_BYTES
-from broker.protocol.limits import MEMBERS_ITEMS, REGISTRY_BYTES, ROOT_KEYS_ITEMS
-from broker.protocol.rules import Record, readable
+from broker.protocol.limits import REGISTRY_BYTES
+from broker.protocol.registry_document import EnvelopeDocument, RegistryDocument
 
 REGISTRY_TYPE = dsse.payload_type("registry")
-
-
-class SignatureDocument(Record):
-    """One signature of a DSSE envelope."""
-
-    keyid: Digest
-    sig: str
-
-
-class EnvelopeDocument(Record):
-    """A DSSE envelope inside a document."""
-
-    payloadType: str  # noqa: N815 (DSSE's spelling)
-    payload: str
-    signatures: list[SignatureDocument]
-
-
-class RevocationDocument(Record):
-    """A key that is void for whatever was stamped at or after `since`."""
-
-    kid: Digest
-    since: Time
-
-    RULES = (readable("since", times.parse, "a time"),)
-
-
-class RegistryDocument(Record):
-    """The payload. `grace` is the time until which work continues after `expires`; `previous` lacks in version 1."""
-
-    exchange: Digest
-    version: Annotated[int, Meta(ge=1)]
-    previous: Digest | None = None
-    issued: Time
-    expires: Time
-    grace: Time
-    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
-    k: Annotated[int, Meta(ge=1, le=ROOT_KEYS_ITEMS)]
-    root_keys: Annotated[list[str], Meta(min_length=1, max_length=ROOT_KEYS_ITEMS)]
-    cards: Annotated[list[EnvelopeDocument], Meta(max_length=MEMBERS_ITEMS)]
-    revocations: Annotated[list[RevocationDocument], Meta(max_length=MEMBERS_ITEMS)]
-    entitlements_digest: Digest
-
-    RULES = tuple(readable(name, times.parse, "a time") for name in ("issued", "expires", "grace"))
 
 
 class Standing(Enum):
@@ -120,8 +76,8 @@ class Registry:
     def signer(self, kid: bytes, at: int, *, role: Role | None = None) -> tuple[Card, PublicKey]:
         """Give whose signing key `kid` is, if it was in force at `at` and (when given) the member has `role`.
 
-        For a live request `at` is now; for something stamped it is the stamp's time, so that what was signed before
-        an expiry or a revocation stays verifiable. Raises `UnknownKey`, `ExpiredKey` or `RevokedKey`.
+        For a live request `at` is now; for something stamped it is the stamp's time, so that what was signed
+        before an expiry or a revocation stays verifiable. Raises `UnknownKey`, `ExpiredKey` or `RevokedKey`.
         """
         found = self._keys.get(kid)
         if found is None or found[1].signing is None or (role is not None and found[0].role != role):
@@ -138,7 +94,7 @@ class Registry:
         return found if found is not None and found[1].sealing is not None else None
 
     def key_for(self, member: str, use: Use, now: int) -> PublicKey | None:
-        """Give the key of a member that is in force for `use`, the one valid longest when there are several."""
+        """Give the key of a member in force for `use`: the one valid longest when there are several."""
         card = self.cards.get(member)
         usable = [
             key
@@ -171,7 +127,12 @@ class Registry:
         if not key.in_force(at):
             raise ExpiredKey(
                 f"this key is valid from {times.format(key.not_before)} to {times.format(key.not_after)}",
-                Problem("/signatures/0/keyid", "a key in force", key.kid.hex(), "make a new card with `harkara keys`"),
+                Problem(
+                    "/signatures/0/keyid",
+                    "a key in force",
+                    key.kid.hex(),
+                    "make a new card with `harkara keys`",
+                ),
             )
 
 
@@ -189,7 +150,8 @@ def open_registry(envelope: dsse.Envelope, exchange: Exchange) -> Registry:
 def follow(trusted: Registry, envelope: dsse.Envelope) -> Registry:
     """Verify a registry that is newer than a trusted one.
 
-    Raises as `open_registry`, and `VersionConflict` when it is not newer or does not descend from the trusted one.
+    Raises as `open_registry`, and `VersionConflict` when it is not newer or does not descend from the trusted
+    one.
     """
     _require_threshold(envelope, trusted.roots, trusted.k)
     newer = _read(envelope, trusted.exchange)
@@ -197,7 +159,12 @@ def follow(trusted: Registry, envelope: dsse.Envelope) -> Registry:
     if newer.version <= trusted.version:
         raise VersionConflict(
             "the registry is not newer than the one in force",
-            Problem("/version", f"more than {trusted.version}", str(newer.version), "sign it again with a new version"),
+            Problem(
+                "/version",
+                f"more than {trusted.version}",
+                str(newer.version),
+                "sign it again with a new version",
+            ),
         )
     if newer.version == trusted.version + 1 and newer.document.previous != trusted.digest.hex():
         raise VersionConflict(
@@ -208,13 +175,16 @@ def follow(trusted: Registry, envelope: dsse.Envelope) -> Registry:
         if kid in newer._keys and newer._keys[kid][0].id != card.id:
             raise SchemaError(
                 "a key belongs to one member for ever",
-                Problem("/cards", f"the key {kid.hex()[:16]}… with {card.id} or nobody", newer._keys[kid][0].id),
+                Problem(
+                    "/cards", f"the key {kid.hex()[:16]}… with {card.id} or nobody", newer._keys[kid][0].id
+                ),
             )
     return newer
 
 
 def _public_of(kids: Iterable[bytes], registry: Registry) -> dict[bytes, bytes]:
-    # exchange.json names root keys by id only; their bytes stand in the registry, and the id is a hash of them.
+    # exchange.json names root keys by id only; their bytes stand in the registry, and the id is a hash of
+    # them.
     return {kid: registry.roots[kid] for kid in kids if kid in registry.roots}
 
 
@@ -228,14 +198,20 @@ def _require_threshold(envelope: dsse.Envelope, roots: Mapping[bytes, bytes], k:
     if len(valid) < k:
         raise BadSignature(
             "too few root keys have signed the registry",
-            Problem("/signatures", f"signatures by {k} root keys", f"{len(valid)}", "`harkara registry sign` adds one"),
+            Problem(
+                "/signatures",
+                f"signatures by {k} root keys",
+                f"{len(valid)}",
+                "`harkara registry sign` adds one",
+            ),
         )
 
 
 def _read(envelope: dsse.Envelope, exchange: bytes) -> Registry:
     if envelope.payload_type != REGISTRY_TYPE:
         raise BadSignature(
-            "signed as another kind of document", Problem("/payloadType", REGISTRY_TYPE, envelope.payload_type)
+            "signed as another kind of document",
+            Problem("/payloadType", REGISTRY_TYPE, envelope.payload_type),
         )
     document = schema_walk.read(envelope.payload, RegistryDocument, max_bytes=REGISTRY_BYTES)
     if document.exchange != exchange.hex():
@@ -245,11 +221,16 @@ def _read(envelope: dsse.Envelope, exchange: bytes) -> Registry:
     cards, index = _read_cards(document.cards, exchange)
     roots = _read_roots(document)
     if document.k > len(roots):
-        raise SchemaError("k is larger than the number of root keys", Problem("/k", f"1 to {len(roots)}", f"{document.k}"))
-    issued, expires, grace = (times.parse(text) for text in (document.issued, document.expires, document.grace))
+        raise SchemaError(
+            "k is larger than the number of root keys", Problem("/k", f"1 to {len(roots)}", f"{document.k}")
+        )
+    issued, expires, grace = (
+        times.parse(text) for text in (document.issued, document.expires, document.grace)
+    )
     if not issued < expires <= grace:
         raise SchemaError(
-            "the registry's times are out of order", Problem("/expires", "issued < expires <= grace", document.expires)
+            "the registry's times are out of order",
+            Problem("/expires", "issued < expires <= grace", document.expires),
         )
     return Registry(
         exchange=exchange,
@@ -277,7 +258,9 @@ def _read_roots(document: RegistryDocument) -> dict[bytes, bytes]:
         keys.read_signing_public(public)
         roots[keys.key_id(keys.ED25519, public)] = public
     if len(roots) != len(document.root_keys):
-        raise SchemaError("a root key stands twice", Problem("/root_keys", "each key once", "one of them twice"))
+        raise SchemaError(
+            "a root key stands twice", Problem("/root_keys", "each key once", "one of them twice")
+        )
     return roots
 
 
@@ -291,7 +274,9 @@ def _read_cards(
         if card.exchange != exchange:
             raise NotAuthentic(f"the card of {card.id} was made for another exchange")
         if card.id in cards:
-            raise SchemaError("a member stands twice", Problem(f"/cards/{place}", "each member once", card.id))
+            raise SchemaError(
+                "a member stands twice", Problem(f"/cards/{place}", "each member once", card.id)
+            )
         cards[card.id] = card
         for key in card.keys:
             if key.kid in index:

@@ -1,7 +1,7 @@
 """Need-to-know: who receives a bulletin, and why. One pure function, asked once, at admission.
 
-Every exit obeys what was decided here; later changes only subtract, when serving (`still_entitled`). The reasons are
-shown to the originator by `harkara audience` and to nobody else.
+Every exit obeys what was decided here; later changes only subtract, when serving (`entitlement`). The
+reasons are shown to the originator by `harkara audience` and to nobody else.
 
 The rules, in the order in which they are asked. The first that fails is the reason:
  1. the originator has its own copy already;
@@ -9,9 +9,9 @@ The rules, in the order in which they are asked. The first that fails is the rea
  3. `except` wins over everything that would deliver;
  4. when `to` is given, only those named receive;
  5. entitlement to status, category and marking, and to hear at all when not named;
- 6. a Cancel without `to` goes to the holders of what it cancels and to nobody else, whatever they subscribed to: who
-    acted on a bulletin must hear that it is void, and who never saw it must not learn that it was. A Cancel of
-    something unknown goes the ordinary way;
+ 6. a Cancel without `to` goes to the holders of what it cancels and to nobody else, whatever they subscribed
+    to: who acted on a bulletin must hear that it is void, and who never saw it must not learn that it was. A
+    Cancel of something unknown goes the ordinary way;
  7. subscription, unless named, or holding what an Update replaces.
 """
 
@@ -23,15 +23,11 @@ from enum import Enum
 
 from broker.errors import Problem, UnknownAgency, WrongAddress
 from broker.protocol.digests import Address, Policy
+from broker.protocol.vocabulary import MARKINGS, NAMED_MARKINGS, SEVERITIES
 
-MARKINGS = ("TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED")
-"""TLP 2.0, from the widest to the narrowest."""
-
-NAMED_ONLY_MARKINGS = frozenset({"TLP:AMBER+STRICT", "TLP:RED"})
-"""Markings that need `to`."""
-
-SEVERITIES = ("Minor", "Moderate", "Severe", "Extreme")
-"""CAP severities from the least; Unknown and none pass every threshold, since a threat of unknown size is not small."""
+_NARROWNESS = {marking: place for place, marking in enumerate(MARKINGS)}
+_WEIGHT = {severity: -place for place, severity in enumerate(SEVERITIES) if severity != "Unknown"}
+"""Severities that can be weighed. Unknown and none pass all: a threat of unknown size is not small."""
 
 GROUP_PREFIX = "group:"
 
@@ -102,12 +98,12 @@ def route(
 ) -> dict[str, Reason]:
     """Decide for each of `members` whether it receives, and why.
 
-    `active` are the agencies whose card and keys are in force; `interests` lacks an agency that has not subscribed
-    yet (it hears all that it is entitled to); `holders` are those to whom the referenced originals went, None when
-    none of them is known. Raises `WrongAddress` when the marking needs `to` and there is none, `UnknownAgency` when
-    the address names somebody who is not a member.
+    `active` are the agencies whose card and keys are in force; `interests` lacks an agency that has not
+    subscribed yet (it hears all that it is entitled to); `holders` are those to whom the referenced originals
+    went, None when none of them is known. Raises `WrongAddress` when the marking needs `to` and there is
+    none, `UnknownAgency` when the address names somebody who is not a member.
     """
-    if policy.marking in NAMED_ONLY_MARKINGS and not (address and address.to):
+    if policy.marking in NAMED_MARKINGS and not (address and address.to):
         raise WrongAddress(
             f"{policy.marking} goes to named agencies only",
             Problem("/address/to", "at least one agency", "none", "name the recipients with --to"),
@@ -115,7 +111,9 @@ def route(
     listed = tuple(members)
     named = _expand(address.to, "to", listed, groups) if address else frozenset()
     excepted = _expand(address.excepted, "except", listed, groups) if address else frozenset()
-    to_holders_only = policy.type == "Cancel" and not named and holders is not None
+    # What was written counts, not whom it comes to: `to` an empty group is for nobody, and not for everybody.
+    restricted = address is not None and bool(address.to)
+    to_holders_only = policy.type == "Cancel" and not restricted and holders is not None
 
     def decide(agency: str) -> Reason:
         if agency == originator:
@@ -124,7 +122,7 @@ def route(
             return Reason.INACTIVE
         if agency in excepted:
             return Reason.EXCEPTED
-        if named and agency not in named:
+        if restricted and agency not in named:
             return Reason.NOT_NAMED
         if refused := entitlement(policy, grants.get(agency, Grant())):
             return refused
@@ -144,12 +142,14 @@ def route(
 
 
 def entitlement(policy: Policy, grant: Grant) -> Reason | None:
-    """Give why `grant` does not entitle to an item of this policy, or None when it does. Asked again when serving."""
+    """Give why `grant` does not entitle to an item of this policy, or None when it does. Asked again when
+    serving.
+    """
     if policy.status not in grant.statuses:
         return Reason.STATUS
     if policy.category not in grant.categories:
         return Reason.CATEGORY
-    if MARKINGS.index(policy.marking) > MARKINGS.index(grant.marking):
+    if _NARROWNESS[policy.marking] > _NARROWNESS[grant.marking]:
         return Reason.MARKING
     return None
 
@@ -167,7 +167,9 @@ def _expand(
         else:
             problems.append(
                 Problem(
-                    f"/address/{member}/{place}", "an agency of the registry, or a group", name,
+                    f"/address/{member}/{place}",
+                    "an agency of the registry, or a group",
+                    name,
                     "`harkara registry show` lists them",
                 )
             )
@@ -179,16 +181,17 @@ def _expand(
 def _uninterested(policy: Policy, interest: Interest) -> Reason | None:
     if interest.categories and policy.category not in interest.categories:
         return Reason.UNSUBSCRIBED_CATEGORY
-    if interest.areas and policy.areas and not any(
-        _overlap(wanted, area) for wanted in interest.areas for area in policy.areas
+    if (
+        interest.areas
+        and policy.areas
+        and not any(_overlap(wanted, area) for wanted in interest.areas for area in policy.areas)
     ):
         return Reason.UNSUBSCRIBED_AREA
-    if interest.severity in SEVERITIES and policy.severity in SEVERITIES:
-        if SEVERITIES.index(policy.severity) < SEVERITIES.index(interest.severity):
-            return Reason.UNSUBSCRIBED_SEVERITY
-    return None
+    found, least = _WEIGHT.get(policy.severity or ""), _WEIGHT.get(interest.severity or "")
+    return Reason.UNSUBSCRIBED_SEVERITY if found is not None and least is not None and found < least else None
 
 
 def _overlap(wanted: str, area: str) -> bool:
-    # ISO 3166-2: PK contains PK-IS; a bulletin for all of PK concerns a subscriber of PK-IS and the other way round.
+    # ISO 3166-2: PK contains PK-IS; a bulletin for all of PK concerns a subscriber of PK-IS and the other way
+    # round.
     return wanted == area or area.startswith(f"{wanted}-") or wanted.startswith(f"{area}-")

@@ -1,12 +1,12 @@
 """Sealing: a statement encrypted once, under a fresh content key, for all its recipients.
 
 The order in which things are bound, and what each stops:
-- the header names exchange, sealer, author, statement and policy, and everything below covers it: a recipient cannot
-  re-seal somebody's statement as its own post;
-- the content key is derived with the statement's digest as salt: different statements have different keys even if
-  entropy repeats, so the fixed nonce is used once per key;
-- AES-GCM does not commit to its key, so a commitment derived beside the encryption key stands in the sealed header and
-  is compared before decrypting: one ciphertext opens under one key only;
+- the header names exchange, sealer, author, statement and policy, and everything below covers it: a recipient
+  cannot re-seal somebody's statement as its own post;
+- the content key is derived with the statement's digest as salt: different statements have different keys
+  even if entropy repeats, so the fixed nonce is used once per key;
+- AES-GCM does not commit to its key, so a commitment derived beside the encryption key stands in the sealed
+  header and is compared before decrypting: one ciphertext opens under one key only;
 - Padmé padding with a floor hides the length; the fill is checked, so padding carries nothing.
 
 Every failure to open is the same `NotAuthentic`. Source: schemas/protocol.md, "A bulletin" and "Answers".
@@ -138,12 +138,19 @@ class Content:
         """Give F("harkara/1 content", payload type, payload, kid, signature, policy salt)."""
         only = self.statement.signature
         return encoding.pack(
-            "content", self.statement.payload_type, self.statement.payload, only.kid, only.value, self.policy_salt
+            "content",
+            self.statement.payload_type,
+            self.statement.payload,
+            only.kid,
+            only.value,
+            self.policy_salt,
         )
 
 
 def seal(header: Header, content: Content, entropy: bytes) -> tuple[Sealed, bytes]:
-    """Seal `content` under a fresh key made from 32 bytes of `entropy`. Gives the sealed item and its content key."""
+    """Seal `content` under a fresh key made from 32 bytes of `entropy`. Gives the sealed item and its content
+    key.
+    """
     content_key = _hkdf(entropy, salt=header.stmt, info=b"harkara/1 content key", length=CONTENT_KEY_BYTES)
     h0 = header.pack()
     encryption_key, commitment = _derive(content_key, h0)
@@ -212,7 +219,9 @@ def _unpad(padded: bytes) -> bytes:
 
 
 def _derive(content_key: bytes, h0: bytes) -> tuple[bytes, bytes]:
-    both = _hkdf(content_key, salt=None, info=encoding.pack("bulletin key", hashlib.sha256(h0).digest()), length=64)
+    both = _hkdf(
+        content_key, salt=None, info=encoding.pack("bulletin key", hashlib.sha256(h0).digest()), length=64
+    )
     return both[:32], both[32:]
 
 

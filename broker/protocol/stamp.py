@@ -1,8 +1,8 @@
 """The stamp: the broker's signed acceptance. The answer to a post, and part of every item.
 
-It names what was taken (`stmt`), the sealed form that everybody receives (`sealed`), when, and under which registry
-version. Where the broker seals, the stamp is the seal as well: one signature, not two.
-Source: schemas/protocol.md, "What the broker says".
+It names what was taken (`stmt`), the sealed form that everybody receives (`sealed`), when, and under which
+registry version. Where the broker seals, the stamp is the seal as well: one signature, not two. Source:
+schemas/protocol.md, "What the broker says".
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ STAMP_TYPE = dsse.payload_type("stamp", "msgpack")
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a stamp says. `taken_at` is in µs since the epoch; `originator` of a receipt is the agency that made it."""
+    """What a stamp says. `taken_at` is in µs since the epoch; `originator` of a receipt is the agency that
+    made it.
+    """
 
     exchange: bytes
     broker_kid: bytes

@@ -1,7 +1,8 @@
-"""The verdict of the health endpoint: what many checks come to. Pure; the checks are made in `service.checkup`.
+"""The verdict of the health endpoint: what many checks come to. Pure; the checks are made in
+`service.checkup`.
 
-The shape is that of application/health+json (draft-inadarei-api-health-check-06). Worst wins: one failure is a fail,
-one warning a warn.
+The shape is that of application/health+json (draft-inadarei-api-health-check-06). Worst wins: one failure is
+a fail, one warning a warn.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ from typing import Any, Literal
 from broker.protocol.limits import DAY_US
 
 Outcome = Literal["pass", "warn", "fail"]
-_ORDER: tuple[Outcome, ...] = ("pass", "warn", "fail")
+_WORST_FIRST: tuple[Outcome, ...] = ("fail", "warn", "pass")
 
 EXPIRY_WARNING_DAYS = (30, 7, 1)
-"""An expiring key or registry is told this many days ahead: silence here has stopped national feeds before."""
+"""An expiring key or registry is told this many days ahead: silence here has stopped national feeds before.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. `observed` is a number or a text with its `unit`; `output` says how to mend it."""
+    """One thing that was looked at. `observed` is a number or a text with its `unit`; `output` says how to
+    mend it.
+    """
 
     name: str
     outcome: Outcome
@@ -32,7 +36,11 @@ class Check:
 
 def overall(checks: Iterable[Check]) -> Outcome:
     """Give the worst outcome of all checks."""
-    return max((check.outcome for check in checks), key=_ORDER.index, default="pass")
+    found = {check.outcome for check in checks}
+    for outcome in _WORST_FIRST:
+        if outcome in found:
+            return outcome
+    return "pass"
 
 
 def health(checks: Iterable[Check], *, version: str, at: str) -> dict[str, Any]:
@@ -47,7 +55,9 @@ def health(checks: Iterable[Check], *, version: str, at: str) -> dict[str, Any]:
             "output": check.output,
             "time": at,
         }
-        found.setdefault(check.name, []).append({name: value for name, value in fields.items() if value is not None})
+        found.setdefault(check.name, []).append(
+            {name: value for name, value in fields.items() if value is not None}
+        )
     return {"status": overall(listed), "version": version, "checks": found}
 
 
@@ -58,7 +68,7 @@ def bounded(name: str, value: float, *, warn: float, fail: float, unit: str, men
 
 
 def expiring(name: str, expires_at: int, now: int, *, mend: str, fatal: bool) -> Check:
-    """Check a time of expiry (µs): warned 30 days ahead, and when past a failure if `fatal`, else a warning."""
+    """Check a time of expiry (µs): a warning from 30 days ahead, and once past a failure if `fatal`."""
     days = (expires_at - now) / DAY_US
     if days <= 0:
         return Check(name, "fail" if fatal else "warn", round(days, 2), "days", f"expired: {mend}")
