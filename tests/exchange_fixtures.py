@@ -270,7 +270,7 @@ def next_version(
 
 @lru_cache(maxsize=512)
 def identity(exchange: bytes, member: str, now: int = NOW, generation: int = 0) -> Identity:
-    """Give a member's keys, in force from 30 days before `now` for a year; another `generation`, other keys."""
+    """Give a member's keys, in force from 30 days before `now` for a year; each `generation` has its own."""
     entropy = fixed(f"{exchange.hex()} {member} {generation}", 64)
     role: Role = "broker" if member == BROKER else "agency"
     return new_identity(
@@ -368,7 +368,7 @@ def sign_bulletin(
     excepted: Iterable[str] = (),
     **fields: Any,
 ) -> tuple[dsse.Envelope, Address | None]:
-    """Sign a bulletin of `bulletin_fields`. With `to` or `excepted` its address is committed to, and given."""
+    """Sign a bulletin of `bulletin_fields`. Its address (`to`, `excepted`) is committed to, and given."""
     address = None
     if to or excepted:
         named, left_out = tuple(to), tuple(excepted)

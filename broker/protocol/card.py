@@ -17,9 +17,9 @@ from msgspec import Meta
 from broker.errors import BadSignature, HarkaraError, Problem, SchemaError
 from broker.protocol import dsse, keys, schema_walk, times
 from broker.protocol.bulletin import Contact
-from broker.protocol.fields import AgencyId, Digest, Time
+from broker.protocol.fields import AgencyId, Digest, Language, Line, Time
 from broker.protocol.keys import ED25519, X_WING, SealingKey, SigningKey
-from broker.protocol.limits import CARD_KEYS_ITEMS
+from broker.protocol.limits import CARD_KEYS_ITEMS, LANGUAGES_BLOCKS
 from broker.protocol.rules import Record, readable
 
 CARD_TYPE = dsse.payload_type("card")
@@ -46,7 +46,7 @@ class CardDocument(Record, frozen=True, kw_only=True):
     exchange: Digest
     id: AgencyId
     role: Role
-    names: dict[str, Annotated[str, Meta(min_length=1, max_length=120)]]
+    names: Annotated[dict[Language, Line], Meta(min_length=1, max_length=LANGUAGES_BLOCKS)]
     contact: Contact | None = None
     keys: Annotated[list[CardKeyDocument], Meta(min_length=2, max_length=CARD_KEYS_ITEMS)]
 

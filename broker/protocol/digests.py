@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from broker.errors import Malformed, Problem
+from broker.errors import Malformed, Problem, shorten
 from broker.protocol import dsse, encoding
 from broker.protocol.encoding import Bin, ListOf, Maybe
+from broker.protocol.vocabulary import BULLETIN_TYPES, CATEGORIES, MARKINGS, SEVERITIES, STATUSES
 
 SALT_BYTES = 32
 
@@ -69,7 +70,7 @@ class Policy:
 
 
 def read_policy_opening(opening: bytes) -> tuple[bytes, Policy]:
-    """Read an opening: its salt, and the policy. Raises `Malformed`."""
+    """Read an opening: its salt, and the policy. Raises `Malformed`, also for terms outside the vocabulary."""
     salt, status, kind, category, marking, severity, areas, references, expires, respond_by = encoding.unpack(
         opening,
         "policy",
@@ -84,6 +85,18 @@ def read_policy_opening(opening: bytes) -> tuple[bytes, Policy]:
         int,
         Maybe(str),
     )
+    for value, terms, name in (
+        (status, STATUSES, "status"),
+        (kind, BULLETIN_TYPES, "type"),
+        (category, CATEGORIES, "category"),
+        (marking, MARKINGS, "marking"),
+        (severity, (*SEVERITIES, None), "severity"),
+    ):
+        if value not in terms:
+            raise Malformed(
+                "not a policy",
+                Problem("", f"a {name} of the vocabulary", shorten(value), "see schemas/protocol.md"),
+            )
     return salt, Policy(
         status, kind, category, marking, severity, tuple(areas), tuple(references), expires, respond_by
     )

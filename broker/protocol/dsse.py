@@ -76,15 +76,19 @@ def verify(envelope: Envelope, public: Ed25519PublicKey, *, kind: str) -> None:
     verify_bytes(pae(envelope.payload_type, envelope.payload), envelope.signature.value, public)
 
 
-def verify_bytes(covered: bytes, signature: bytes, public: Ed25519PublicKey) -> None:
-    """Check one signature over bytes that are already encoded. Raises `BadSignature`."""
+def verify_bytes(
+    covered: bytes, signature: bytes, public: Ed25519PublicKey, *, pointer: str = "/signatures/0/sig"
+) -> None:
+    """Check one signature, which stands at `pointer`, over bytes that are already encoded. Raises
+    `BadSignature`.
+    """
     try:
         public.verify(signature, covered)
     except InvalidSignature:
         raise BadSignature(
             "the signature does not verify: what was signed is not what arrived",
             Problem(
-                "/signatures/0/sig",
+                pointer,
                 "a signature by this key over exactly these bytes",
                 "one that does not verify",
             ),

@@ -59,6 +59,12 @@ def pack(purpose: str, *fields: Any) -> bytes:
     return cast(bytes, msgpack.packb([f"{PROJECT} {purpose}", *fields], use_bin_type=True))
 
 
+def is_of(record: bytes, purpose: str) -> bool:
+    """Tell whether `record` begins as one of `purpose` does. Says nothing of the rest: `unpack` does."""
+    # The first byte counts the fields; arrays of 16 and more are no records of ours.
+    return record[1:].startswith(pack(purpose)[1:])
+
+
 def unpack(record: bytes, purpose: str, *shape: Field, max_bytes: int = RECORD_BYTES) -> list[Any]:
     """Give the fields of `record`, which must be F("harkara/1 <purpose>", …) of `shape`, to the byte and in
     at most `max_bytes`.

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from broker.errors import Problem, SchemaError
 from broker.protocol import dsse, encoding, schema_walk
+from broker.protocol.fields import Digest, Line
 from broker.protocol.limits import ROOT_KEYS_ITEMS
 from broker.protocol.rules import Record
 
@@ -23,9 +24,9 @@ NONCE_BYTES = 32
 class ExchangeDocument(Record, frozen=True, kw_only=True):
     """`exchange.json`: plain JSON, not signed; its hash is the exchange's id."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=120)]
+    name: Line
     nonce: str
-    root_kids: Annotated[list[str], Meta(min_length=1, max_length=ROOT_KEYS_ITEMS)]
+    root_kids: Annotated[list[Digest], Meta(min_length=1, max_length=ROOT_KEYS_ITEMS)]
     k: Annotated[int, Meta(ge=1, le=ROOT_KEYS_ITEMS)]
 
 
@@ -58,7 +59,7 @@ class Exchange(msgspec.Struct, frozen=True):
 def read_exchange(document: bytes) -> Exchange:
     """Read `exchange.json`. Raises `Malformed` or `SchemaError`."""
     fields = schema_walk.read(document, ExchangeDocument)
-    kids = tuple(dsse.decode_hex(kid, f"/root_kids/{i}", 32) for i, kid in enumerate(fields.root_kids))
+    kids = tuple(bytes.fromhex(kid) for kid in fields.root_kids)
     if len(set(kids)) != len(kids):
         raise SchemaError(
             "a root key stands twice", Problem("/root_kids", "each key once", "one of them twice")

@@ -141,7 +141,13 @@ def read_identity(document: bytes) -> Identity:
 def _own_key(document: PrivateKeyDocument, pointer: str) -> OwnKey:
     kind = SigningKey if document.use == "sign" else SealingKey
     seed = _seed(document.private, f"{pointer}/private")
-    return OwnKey(kind.from_seed(seed), times.parse(document.not_before), times.parse(document.not_after))
+    not_before, not_after = times.parse(document.not_before), times.parse(document.not_after)
+    if not_before >= not_after:
+        raise SchemaError(
+            "a key's validity is empty",
+            Problem(f"{pointer}/not_after", f"a time after {document.not_before}", document.not_after),
+        )
+    return OwnKey(kind.from_seed(seed), not_before, not_after)
 
 
 def _seed(text: str, pointer: str) -> bytes:

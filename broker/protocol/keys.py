@@ -48,6 +48,7 @@ HpkeSeal = Callable[[bytes, MLKEM768X25519PublicKey, bytes], bytes]
 """(plaintext, public key, info) -> enc ‖ ct. `HPKE.encrypt` outside of tests."""
 
 _P = 2**255 - 19
+_D = -121665 * pow(121666, -1, _P) % _P
 
 # The y coordinates of the eight points of small order of edwards25519: 0, 1, -1 and those of the four points
 # of order 8. Their canonical encodings, sign bit cleared, are all that can appear once non-canonical ones are
@@ -141,10 +142,9 @@ def read_signing_public(public: bytes) -> Ed25519PublicKey:
         raise SchemaError("this Ed25519 public key is not canonical: its y is not below 2^255 - 19")
     if y in _SMALL_ORDER_Y:
         raise SchemaError("this Ed25519 public key is of small order: signatures under it prove nothing")
-    try:
-        return Ed25519PublicKey.from_public_bytes(public)
-    except ValueError:
-        raise SchemaError("these bytes are not an Ed25519 public key") from None
+    if not _is_on_curve(y):
+        raise SchemaError("these bytes are not an Ed25519 public key: no point of the curve has them")
+    return Ed25519PublicKey.from_public_bytes(public)
 
 
 def read_sealing_public(public: bytes) -> MLKEM768X25519PublicKey:
@@ -152,9 +152,12 @@ def read_sealing_public(public: bytes) -> MLKEM768X25519PublicKey:
     if len(public) != SEALING_PUBLIC_BYTES:
         raise SchemaError(f"an X-Wing public key has {SEALING_PUBLIC_BYTES} bytes, this has {len(public)}")
     x25519 = public[MLKEM_PUBLIC_BYTES:]
-    u = int.from_bytes(x25519, "little") & (2**255 - 1)
-    if u % _P in _LOW_ORDER_U:
+    u = int.from_bytes(x25519, "little")
+    if (u & (2**255 - 1)) % _P in _LOW_ORDER_U:
         raise SchemaError("the X25519 part of this key is of low order: nothing sealed to it would be secret")
+    if u >= _P:
+        # X25519 itself takes these (RFC 7748, section 5), so one key could be enrolled under several key ids.
+        raise SchemaError("the X25519 part of this key is not canonical: its u is not below 2^255 - 19")
     try:
         return MLKEM768X25519PublicKey(
             MLKEM768PublicKey.from_public_bytes(public[:MLKEM_PUBLIC_BYTES]),
@@ -162,3 +165,10 @@ def read_sealing_public(public: bytes) -> MLKEM768X25519PublicKey:
         )
     except ValueError:
         raise SchemaError("the ML-KEM-768 part of this key is malformed") from None
+
+
+def _is_on_curve(y: int) -> bool:
+    # RFC 8032 section 5.1.3: x^2 = (y^2 - 1) / (d y^2 + 1) must be a square. The library looks only when
+    # verifying.
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
+    return square == 0 or pow(square, (_P - 1) // 2, _P) == 1

@@ -108,20 +108,23 @@ def read_binding(sealed_pair_key: dsse.Envelope) -> PairKeyBinding:
 
 def open_pair_key(
     sealed_pair_key: dsse.Envelope,
+    exchange: bytes,
     member: str,
     own_keys: Callable[[bytes], SealingKey | None],
 ) -> PairKey:
-    """Open a sealed pair key whose signature the caller has verified under the sealer's key.
+    """Open a sealed pair key of this exchange for this member. The caller has verified its signature, and
+    that the key that signed is one of `binding.sealer`.
 
-    `own_keys` gives the member's private key of a kid. Raises `NotAuthentic` when it is for somebody else,
-    was signed by another key than it names, does not open, or is not the key of its id.
+    `own_keys` gives the member's private key of a kid. Raises `NotAuthentic` when it is for another exchange
+    or somebody else, was signed by another key than it names, does not open, or is not the key of its id.
     """
     try:
         binding, info, sealed = _split(sealed_pair_key)
     except Malformed:
         raise NotAuthentic("the pair key does not open") from None
     key = own_keys(binding.member_kid)
-    if binding.member != member or key is None or sealed_pair_key.signature.kid != binding.sealer_kid:
+    ours = (binding.exchange, binding.member) == (exchange, member)
+    if not ours or key is None or sealed_pair_key.signature.kid != binding.sealer_kid:
         raise NotAuthentic("the pair key does not open")
     secret = key.open(sealed, info)
     if len(secret) != PAIR_KEY_BYTES or not hmac.compare_digest(pair_key_id(secret), binding.pkid):

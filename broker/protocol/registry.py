@@ -191,9 +191,10 @@ def _public_of(kids: Iterable[bytes], registry: Registry) -> dict[bytes, bytes]:
 def _require_threshold(envelope: dsse.Envelope, roots: Mapping[bytes, bytes], k: int) -> None:
     covered = dsse.pae(REGISTRY_TYPE, envelope.payload)
     valid: set[bytes] = set()
-    for signature in envelope.signatures:
+    for place, signature in enumerate(envelope.signatures):
         if signature.kid in roots and signature.kid not in valid:
-            dsse.verify_bytes(covered, signature.value, keys.read_signing_public(roots[signature.kid]))
+            public = keys.read_signing_public(roots[signature.kid])
+            dsse.verify_bytes(covered, signature.value, public, pointer=f"/signatures/{place}/sig")
             valid.add(signature.kid)
     if len(valid) < k:
         raise BadSignature(
@@ -232,6 +233,20 @@ def _read(envelope: dsse.Envelope, exchange: bytes) -> Registry:
             "the registry's times are out of order",
             Problem("/expires", "issued < expires <= grace", document.expires),
         )
+    if (document.version == 1) != (document.previous is None):
+        raise SchemaError(
+            "the first registry follows none, each other one the one before",
+            Problem(
+                "/previous",
+                "the digest of the version before, except in version 1",
+                document.previous or "none",
+            ),
+        )
+    revoked = {bytes.fromhex(one.kid): times.parse(one.since) for one in document.revocations}
+    if len(revoked) != len(document.revocations):
+        raise SchemaError(
+            "a key is revoked twice", Problem("/revocations", "each key once", "one of them twice")
+        )
     return Registry(
         exchange=exchange,
         version=document.version,
@@ -243,7 +258,7 @@ def _read(envelope: dsse.Envelope, exchange: bytes) -> Registry:
         k=document.k,
         roots=roots,
         cards=cards,
-        revoked={bytes.fromhex(r.kid): times.parse(r.since) for r in document.revocations},
+        revoked=revoked,
         entitlements_digest=bytes.fromhex(document.entitlements_digest),
         document=document,
         envelope=envelope,

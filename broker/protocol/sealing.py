@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from broker.errors import Malformed, NotAuthentic
 from broker.protocol import dsse, encoding
+from broker.protocol.digests import SALT_BYTES
 from broker.protocol.encoding import Bin, Maybe
 from broker.protocol.limits import PADDING_FLOOR_BYTES
 
@@ -151,6 +152,8 @@ def seal(header: Header, content: Content, entropy: bytes) -> tuple[Sealed, byte
     """Seal `content` under a fresh key made from 32 bytes of `entropy`. Gives the sealed item and its content
     key.
     """
+    if len(entropy) != ENTROPY_BYTES:
+        raise ValueError(f"sealing takes {ENTROPY_BYTES} bytes of entropy")
     content_key = _hkdf(entropy, salt=header.stmt, info=b"harkara/1 content key", length=CONTENT_KEY_BYTES)
     h0 = header.pack()
     encryption_key, commitment = _derive(content_key, h0)
@@ -168,10 +171,12 @@ def open_sealed(sealed: Sealed, content_key: bytes) -> Content:
             raise NotAuthentic("the content does not open")
         record = _unpad(AESGCM(encryption_key).decrypt(_NONCE, sealed.ciphertext, sealed.header))
         kind, payload, kid, value, salt = encoding.unpack(
-            record, "content", str, bytes, Bin(32), Bin(64), Maybe(Bin(32))
+            record, "content", str, bytes, Bin(32), Bin(64), Maybe(Bin(SALT_BYTES))
         )
     except (InvalidTag, Malformed):
         raise NotAuthentic("the content does not open") from None
+    if (salt is None) != encoding.is_of(h0, "receipt header"):
+        raise NotAuthentic("the content does not open")  # a bulletin has a policy, a receipt has none
     return Content(dsse.Envelope(kind, payload, (dsse.Signature(kid, value),)), salt)
 
 
@@ -183,8 +188,7 @@ def read_sealed(record: bytes) -> Sealed:
 def read_header(sealed_header: bytes) -> Header:
     """Read the H0 inside a sealed header. Raises `Malformed`."""
     h0, _ = encoding.unpack(sealed_header, "sealed header", bytes, Bin(32))
-    # The label tells which of the two it is; each is then held to its own shape to the byte.
-    if h0[1:].startswith(b"\xb8harkara/1 receipt header"):
+    if encoding.is_of(h0, "receipt header"):
         return ReceiptHeader(
             *encoding.unpack(h0, "receipt header", Bin(32), str, str, Bin(32), str, str, Bin(32), int)
         )
