@@ -1,7 +1,7 @@
 """Acknowledgements: an agency's signed word that it holds its inbox up to a number.
 
-They tell operators who is behind; nothing is trimmed because of one, since another consumer of the same agency may not
-have read so far. A lower one is answered with the highest.
+They tell operators who is behind; nothing is trimmed because of one, since another consumer of the same
+agency may not have read so far. A lower one is answered with the highest.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from broker.errors import CursorNotOurs, Problem, RolledBack, pointing_within
-from broker.protocol import admission, chain, dsse, times
+from broker.protocol import admission, dsse, times
 from broker.protocol.answers import ACKNOWLEDGEMENT_TYPE, read_acknowledgement
+from broker.protocol.chain import first_link
 from broker.service.clock import Clock
 from broker.service.trust import Trust
 from broker.store.inboxes import Inboxes
@@ -29,8 +30,9 @@ class Acknowledgements:
         self._clock = clock
 
     async def take(self, body: bytes) -> dict[str, Any]:
-        """Take a signed acknowledgement. Gives {number}: the highest. Raises `CursorNotOurs` or `RolledBack` when
-        its number, chain or epoch is not one of this inbox: an agency that holds another history must hear of it.
+        """Take a signed acknowledgement. Gives {number}: the highest. Raises `CursorNotOurs` or `RolledBack`
+        when its number, chain or epoch is not one of this inbox: an agency that holds another history must
+        hear of it.
         """
         statement = admission.read_statement_body(body)
         now = self._clock()
@@ -50,7 +52,7 @@ class Acknowledgements:
 
     async def _check_place(self, agency: str, number: int, held: bytes) -> None:
         if number == 0:
-            expected = chain.first_link(self._trust.exchange.id, self._trust.registry.epoch, agency)
+            expected = first_link(self._trust.exchange.id, self._trust.registry.epoch, agency)
         else:
             entry = await self._inboxes.entry_ending_at(agency, number)
             if entry is None:

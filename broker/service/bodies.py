@@ -1,8 +1,8 @@
 """Bodies: sealed items ready to be served, read once for however many readers.
 
-A body is checked against its digest when it leaves the store, so that a changed one is told here and not by every
-recipient. Whether a reader may still have an item is asked each time it is served: what changed since it was routed
-only subtracts.
+A body is checked against its digest when it leaves the store, so that a changed one is told here and not by
+every recipient. Whether a reader may still have an item is asked each time it is served: what changed since
+it was routed only subtracts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ CACHE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class OpenBody:
-    """One item as it is served, without wraps. `policy` is None for a receipt, and for what has no opening left."""
+    """One item as it is served, without wraps. `policy` is None for a receipt, and for what has no opening
+    left.
+    """
 
     item: str
     kind: str
@@ -59,7 +61,9 @@ class Bodies:
         self._cached_bytes = 0
 
     async def of(self, items: Sequence[str]) -> list[OpenBody | None]:
-        """Give the body of each item; None for one that the store does not have or that is not ours any more."""
+        """Give the body of each item; None for one that the store does not have or that is not ours
+        any more.
+        """
         missing = [item for item in dict.fromkeys(items) if item not in self._cache]
         found: dict[str, OpenBody] = {item: self._cache[item] for item in items if item in self._cache}
         for item in found:
@@ -74,7 +78,9 @@ class Bodies:
         return [found.get(item) for item in items]
 
     def withheld(self, agency: str, body: OpenBody) -> str | None:
-        """Give why `agency` may not have an item (any more), or None. A receipt is its originator's for good."""
+        """Give why `agency` may not have an item (any more), or None. A receipt is its originator's
+        for good.
+        """
         if body.policy is None:
             return None if body.kind == RECEIPT else "its policy is not known any more"
         refused = entitlement(body.policy, self._trust.entitlements.grants.get(agency, Grant()))

@@ -1,7 +1,7 @@
 """The cursor: where a reader stands.
 
-`after` is the last number that it holds; `at` and `chain` are the last entry end not above that, and the chain there.
-Without a chain nothing is compared. Source: schemas/protocol.md, "Cursor".
+`after` is the last number that it holds; `at` and `chain` are the last entry end not above that, and the
+chain there. Without a chain nothing is compared. Source: schemas/protocol.md, "Cursor".
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class Cursor:
         after, at = _number(query, "after"), _number(query, "at")
         chain = dsse.decode_hex(query["chain"], "/chain", 32) if "chain" in query else None
         if chain is None and "at" in query:
-            raise _refusal("/chain", "the chain at the number `at`", "none", "send at and chain together, or neither")
+            raise _refusal(
+                "/chain", "the chain at the number `at`", "none", "send at and chain together, or neither"
+            )
         if at > after:
             raise _refusal("/at", f"at most after, {after}", str(at))
         cursor = cls(after, at, chain)

@@ -1,7 +1,9 @@
-"""The frozen decision: who receives an item, each with its wrap; and, once routed, under which number each has it.
+"""The frozen decision: who receives an item, each with its wrap; and, once routed, under which number each
+has it.
 
-Made once, at admission, and kept with the item under the store key: two routers with different registries must not
-come to two decisions. The originator has a wrap too, without an inbox item, so that it can fetch its own bulletin.
+Made once, at admission, and kept with the item under the store key: two routers with different registries
+must not come to two decisions. The originator has a wrap too, without an inbox item, so that it can fetch its
+own bulletin.
 """
 
 from __future__ import annotations
@@ -51,12 +53,16 @@ def close_recipients(vault: Vault, item: str, digest: bytes, recipients: Mapping
 
 def open_recipients(vault: Vault, item: str, digest: bytes, closed: bytes) -> dict[str, Recipient]:
     """Give agency -> number and wrap. Raises `NotAuthentic` or `Malformed`."""
-    (rows,) = encoding.unpack(vault.open(Purpose.RECIPIENTS, _name(item, digest), closed), "recipients", _RECIPIENTS)
+    (rows,) = encoding.unpack(
+        vault.open(Purpose.RECIPIENTS, _name(item, digest), closed), "recipients", _RECIPIENTS
+    )
     return {agency: Recipient(number, wrap) for agency, number, wrap in rows}
 
 
 def close_opening(vault: Vault, item: str, digest: bytes, policy_opening: bytes, own_wrap: bytes) -> bytes:
-    """Give the originator's part for the store: the policy opening (empty for a receipt), and its own wrap."""
+    """Give the originator's part for the store: the policy opening (empty for a receipt), and its
+    own wrap.
+    """
     return vault.close(
         Purpose.OPENING, _name(item, digest), encoding.pack("opening", policy_opening or None, own_wrap)
     )

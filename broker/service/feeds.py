@@ -1,8 +1,8 @@
 """Feeds: an inbox followed live, as events that the web layer writes to its reader.
 
-A feed is a loop of windows: read what is new, hand it out, wait to be woken. All feeds of a process are woken by one
-blocking reader; joining and leaving costs the store nothing. Whether the reader may still read is asked at every turn,
-and a new registry wakes all feeds, so that a revoked key loses its feed at once.
+A feed is a loop of windows: read what is new, hand it out, wait to be woken. All feeds of a process are woken
+by one blocking reader; joining and leaving costs the store nothing. Whether the reader may still read is
+asked at every turn, and a new registry wakes all feeds, so that a revoked key loses its feed at once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ WINDOW_ITEMS = 100
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One event: `bulletin` and `receipt` have their number as `id`; `head`, `notice` and `ping` have none."""
+    """One event: `bulletin` and `receipt` have their number as `id`; `head`, `notice` and `ping`
+    have none.
+    """
 
     event: str
     id: int | None = None
@@ -60,8 +62,8 @@ class Feeds:
     async def follow(self, agency: str, kid: bytes, cursor: Cursor) -> AsyncIterator[FeedEvent]:
         """Follow the inbox of `agency` for a reader that signed with the key `kid`.
 
-        The first event comes at once; whatever is wrong with the cursor is raised before it. A feed that must end
-        later (its key was revoked, the store is lost, the broker stops) ends with a `notice`.
+        The first event comes at once; whatever is wrong with the cursor is raised before it. A feed that must
+        end later (its key was revoked, the store is lost, the broker stops) ends with a `notice`.
         """
         self.live += 1
         try:

@@ -22,9 +22,9 @@ class Fetching:
         self._vault = vault
         self._bodies = bodies
 
-    async def one(self, caller: str, originator: str, id: str) -> Item:
+    async def one(self, caller: str, originator: str, item_id: str) -> Item:
         """Give an item with the caller's own wrap. Raises `NotFound`, the same whatever the reason."""
-        item = f"{originator}/{id}"
+        item = f"{originator}/{item_id}"
         (body,) = await self._bodies.of([item])
         if body is None:
             raise _not_found()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.protocol import chain, dsse
+from broker.protocol import dsse
 from broker.protocol.head import HEAD_TYPE, Head
 from broker.protocol.identity import Identity
 from broker.protocol.limits import SECOND_US
@@ -27,15 +27,6 @@ class Heads:
         self._subscriptions = subscriptions
         self._clock = clock
         self._signed: dict[str, tuple[Head, dsse.Envelope]] = {}
-
-    def empty(self, agency: str) -> bytes:
-        """Give the chain of an inbox that has no item yet."""
-        return chain.first_link(self._trust.exchange.id, self._trust.registry.epoch, agency)
-
-    def just_signed(self, agency: str, number: int) -> bool:
-        """Tell whether a head of this inbox at another number was signed within the last second."""
-        kept = self._signed.get(agency)
-        return kept is not None and kept[0].number != number and self._clock() - kept[0].signed_at < REUSED_US
 
     async def sign(self, agency: str, number: int, chain_there: bytes) -> dsse.Envelope:
         """Give the signed head of an inbox that the caller has read, and verified, to its end."""

@@ -1,4 +1,6 @@
-"""Who holds an item: the recipients that were decided when it was accepted, whether it is routed yet or not."""
+"""Who holds an item: the recipients that were decided when it was accepted, whether it is routed yet
+or not.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ UNROUTED = 0
 
 async def recipients_of(log: Log, vault: Vault, item: str, digest: bytes) -> dict[str, Recipient]:
     """Give agency -> number (`UNROUTED` while the router has not come to it) and wrap of one item."""
-    # Routing replaces the decision by the recipients at one moment: asked in this order, one of the three answers.
+    # Routing replaces the decision by the recipients at one moment: asked in this order, one of the three
+    # answers.
     for _ in range(2):
         (recorded,) = await log.recipients([item])
         if recorded is not None:
@@ -36,9 +39,13 @@ def stamp_of(known: Known) -> Stamp:
 
 
 async def holders_of(log: Log, vault: Vault, originator: str, ids: Iterable[str]) -> frozenset[str] | None:
-    """Give who holds any of the originator's earlier bulletins `ids`; None when none of them is known here."""
-    items = [f"{originator}/{id}" for id in ids]
-    known = [(item, found) for item, found in zip(items, await log.known(items), strict=True) if found is not None]
+    """Give who holds any of the originator's earlier bulletins `ids`; None when none of them is
+    known here.
+    """
+    items = [f"{originator}/{each}" for each in ids]
+    known = [
+        (item, found) for item, found in zip(items, await log.known(items), strict=True) if found is not None
+    ]
     if not known:
         return None
     holders: set[str] = set()

@@ -1,8 +1,10 @@
-"""Pair keys at the broker that seals: made when first needed, in memory only, and dropped when anything about them ends.
+"""Pair keys at the broker that seals: made when first needed, in memory only, and dropped when anything about
+them ends.
 
-A key is durable at the store, sealed to its member, before the first wrap under it is written: an item must never
-arrive before the key that opens it. It lives in the store as long as the longest item that can be wrapped under it, so
-no post needs to extend its life. The bounds of a key hold for the stamp's time, so keys are chosen by that time.
+A key is durable at the store, sealed to its member, before the first wrap under it is written: an item must
+never arrive before the key that opens it. It lives in the store as long as the longest item that can be
+wrapped under it, so no post needs to extend its life. The bounds of a key hold for the stamp's time, so keys
+are chosen by that time.
 """
 
 from __future__ import annotations
@@ -42,7 +44,12 @@ class PairKeys:
     """The pair keys of one sealer. `life` is in µs, at most 4 hours."""
 
     def __init__(
-        self, identity: Identity, members: Members, *, hpke_seal: HpkeSeal = HPKE.encrypt, life: int = PAIR_KEY_LIFE_US
+        self,
+        identity: Identity,
+        members: Members,
+        *,
+        hpke_seal: HpkeSeal = HPKE.encrypt,
+        life: int = PAIR_KEY_LIFE_US,
     ) -> None:
         self._identity = identity
         self._members = members
@@ -70,7 +77,9 @@ class PairKeys:
         self._ready = kept
 
     async def sealed(self, caller: str, pkid: bytes) -> dsse.Envelope:
-        """Give the sealed pair key of this id, to its member only. Raises `NotFound`, the same for all others."""
+        """Give the sealed pair key of this id, to its member only. Raises `NotFound`, the same for all
+        others.
+        """
         (record,) = await self._members.pair_keys([pkid])
         if record is not None:
             envelope = dsse.from_bytes(record)

@@ -1,7 +1,8 @@
-"""Posting: a signed bulletin comes in, a stamp goes out, and in between nothing is written before the last step.
+"""Posting: a signed bulletin comes in, a stamp goes out, and in between nothing is written before the last
+step.
 
-The order of the checks is that of `protocol.admission`. A decision made under one registry is never appended under
-another: when a newer one came into force meanwhile, everything from the signature on is asked again.
+The order of the checks is that of `protocol.admission`. A decision made under one registry is never appended
+under another: when a newer one came into force meanwhile, everything from the signature on is asked again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from broker.errors import ExpiredKey, OutcomeUnknown, Problem, RouterBehind, pointing_below, pointing_within
+from broker.errors import (
+    ExpiredKey,
+    HarkaraError,
+    OutcomeUnknown,
+    Problem,
+    RouterBehind,
+    pointing_below,
+    pointing_within,
+)
 from broker.protocol import admission, digests, dsse, sealing
 from broker.protocol.bulletin import Bulletin, read_bulletin
 from broker.protocol.delivery import BULLETIN
@@ -20,6 +29,7 @@ from broker.protocol.registry import Registry
 from broker.protocol.routing import Reason, route
 from broker.service.clock import Clock
 from broker.service.holders import holders_of
+from broker.service.metrics import Metrics
 from broker.service.sealing import Accepted, Admitted, Sealer, StaleDecision, conflict
 from broker.service.subscriptions import Subscriptions
 from broker.service.trust import Trust
@@ -45,7 +55,9 @@ class Decided:
 
 
 class Posting:
-    """Takes posts. `router_behind` tells whether so much waits for the router that more would only wait longer."""
+    """Takes posts. `router_behind` tells whether so much waits for the router that more would only wait
+    longer.
+    """
 
     def __init__(
         self,
@@ -59,6 +71,7 @@ class Posting:
         clock: Clock,
         charge: Charge,
         router_behind: Callable[[], bool],
+        metrics: Metrics,
     ) -> None:
         self._trust = trust
         self._log = log
@@ -69,9 +82,21 @@ class Posting:
         self._clock = clock
         self._charge = charge
         self._router_behind = router_behind
+        self._metrics = metrics
 
     async def post(self, body: bytes) -> Accepted:
-        """Take one post, `{statement, address?}` in JSON. Raises a `HarkaraError` that says what is wrong with it."""
+        """Take one post, `{statement, address?}` in JSON. Raises a `HarkaraError` that says what is wrong
+        with it.
+        """
+        try:
+            accepted = await self._post(body)
+        except HarkaraError:
+            self._metrics.posts.labels("refused").inc()
+            raise
+        self._metrics.posts.labels("repeated" if accepted.repeated else "accepted").inc()
+        return accepted
+
+    async def _post(self, body: bytes) -> Accepted:
         post = admission.read_post(body)
         charged = False
         for _ in range(DECISIONS):
@@ -83,7 +108,7 @@ class Posting:
             stmt = digests.statement_digest(post.statement)
             if repeat := await self._repeat(bulletin, stmt):
                 return repeat
-            decided = await self.decide(bulletin, post.address, registry, entitlements)
+            decided = await self._decide(bulletin, post.address, registry, entitlements)
             if self._router_behind():
                 raise RouterBehind("the router is more than 5 s behind: post again", retry_after=5.0)
             try:
@@ -92,10 +117,18 @@ class Posting:
                 await self._trust.load(stale.version)
         raise OutcomeUnknown("the registry changed each time: repeat the request", retry_after=1.0)
 
-    async def decide(
+    async def preview(self, body: bytes) -> tuple[Bulletin, Decided]:
+        """Give what `post` would decide about this body now, without the look-up of its id. Raises
+        as `post`.
+        """
+        post = admission.read_post(body)
+        registry, entitlements = self._trust.in_force
+        bulletin = self._authenticate(post, registry)
+        return bulletin, await self._decide(bulletin, post.address, registry, entitlements)
+
+    async def _decide(
         self, bulletin: Bulletin, address: Address | None, registry: Registry, entitlements: Entitlements
     ) -> Decided:
-        """Ask the checks that come after the look-up, and route. Used by `audience` too: it shows what would be."""
         now = self._clock()
         admission.check_registry(registry, now)
         with pointing_within(PAYLOAD):

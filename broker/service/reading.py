@@ -1,8 +1,9 @@
 """Reading an inbox: verified entries, the bodies inside the window, and the head at the end.
 
-Nothing that the store says of an inbox is passed on unverified: each entry's MAC must be ours, entries must follow one
-another in number and chain, or the reading stops there with `StoreTampered`. A head is signed only for what was
-verified like this, so an insider at the store cannot make an honest broker vouch for an inbox with an entry less.
+Nothing that the store says of an inbox is passed on unverified: each entry must be ours (`inbox_proof`) and
+follow the one before in number and chain, or the reading stops there with `StoreTampered`. A head is signed
+only for what was verified like this, so an insider at the store cannot make an honest broker vouch for an
+inbox with an entry less.
 """
 
 from __future__ import annotations
@@ -13,17 +14,16 @@ from dataclasses import dataclass
 
 import structlog
 
-from broker.errors import CursorNotOurs, NotFound, Problem, RolledBack, StoreTampered
-from broker.protocol import chain
+from broker.errors import CursorNotOurs, InboxBroken, NotFound, Problem, RolledBack, StoreTampered
 from broker.protocol.delivery import Body, Entry, Item, Page
 from broker.protocol.limits import PAGE_BYTES
 from broker.service.bodies import Bodies
 from broker.service.clock import Clock
 from broker.service.cursor import Cursor
 from broker.service.heads import Heads
-from broker.service.references import InboxReference, unpack_references
+from broker.service.inbox_proof import InboxProof
+from broker.service.references import InboxReference
 from broker.service.trust import Trust
-from broker.service.vault import Vault
 from broker.store.inboxes import Inboxes
 from broker.store.records import Head as StoredHead
 from broker.store.records import InboxEntry
@@ -71,7 +71,7 @@ class Reading:
         trust: Trust,
         inboxes: Inboxes,
         ticks: Ticks,
-        vault: Vault,
+        proof: InboxProof,
         bodies: Bodies,
         heads: Heads,
         clock: Clock,
@@ -79,7 +79,7 @@ class Reading:
         self._trust = trust
         self._inboxes = inboxes
         self._ticks = ticks
-        self._vault = vault
+        self._proof = proof
         self._bodies = bodies
         self._heads = heads
         self._clock = clock
@@ -96,8 +96,9 @@ class Reading:
     async def window(self, agency: str, cursor: Cursor, limit: int = ITEMS_PER_PAGE) -> Window:
         """Give at most `limit` items after the cursor, and whether they reach the end of the inbox.
 
-        Raises `RolledBack` when the reader's chain is not one of this inbox, `CursorNotOurs` when its numbers are not,
-        `StoreTampered` when the inbox does not verify, `NotFound` when the agency is no active member (any more).
+        Raises `RolledBack` when the reader's chain is not one of this inbox, `CursorNotOurs` when its numbers
+        are not, `StoreTampered` when the inbox does not verify, `NotFound` when the agency is no active
+        member (any more).
         """
         if agency not in self._trust.registry.active(self._clock()):
             raise NotFound("this agency is not an active member")
@@ -107,7 +108,7 @@ class Reading:
         verified = await self._verify(agency, entries, head)
         items = await self._items(agency, verified, cursor.after, limit)
         last = items[-1].number if items else cursor.after
-        end, chain_there = (head.number, head.chain) if head else (0, self._heads.empty(agency))
+        end, chain_there = (head.number, head.chain) if head else (0, self._proof.first_chain(agency))
         touched = tuple(v.as_entry() for v in verified if v.entry.first <= last)
         return Window(touched, tuple(items), end, chain_there, at_end=last == end)
 
@@ -128,12 +129,15 @@ class Reading:
             there = await self._chain_at(agency, cursor.at, head)
             if cursor.at > end or (there is not None and not hmac.compare_digest(there, cursor.chain)):
                 raise RolledBack(
-                    "the inbox has another history than this reader holds: keep what you have, and call the operator",
-                    Problem("/chain", there.hex() if there else f"an inbox of {end} items", cursor.chain.hex()),
+                    "the inbox has another history than this reader holds: keep it, and call the operator",
+                    Problem(
+                        "/chain", there.hex() if there else f"an inbox of {end} items", cursor.chain.hex()
+                    ),
                 )
             if there is None:
                 raise CursorNotOurs(
-                    "no entry of the inbox ends there", Problem("/at", "the last number of an entry", str(cursor.at))
+                    "no entry of the inbox ends there",
+                    Problem("/at", "the last number of an entry", str(cursor.at)),
                 )
         if cursor.after > end:
             raise CursorNotOurs(
@@ -142,7 +146,7 @@ class Reading:
 
     async def _chain_at(self, agency: str, number: int, head: StoredHead | None) -> bytes | None:
         if number == 0:
-            return self._heads.empty(agency)
+            return self._proof.first_chain(agency)
         if head is not None and number == head.floor_number:
             return head.floor_chain
         entry = await self._inboxes.entry_ending_at(agency, number)
@@ -153,40 +157,24 @@ class Reading:
     ) -> list[Verified]:
         if not entries:
             return []
-        before = await self._before(agency, entries[0], head)
+        number, before = await self._before(agency, entries[0], head)
         found: list[Verified] = []
-        for entry in entries:
-            references = unpack_references(entry.references)
-            positions = [reference.position for reference in references]
-            mac = chain.entry_mac(
-                self._vault.store_key,
-                self._trust.exchange.id,
-                self._trust.registry.epoch,
-                agency,
-                entry.first,
-                entry.last,
-                entry.chain,
-                positions,
-            )
-            expected = chain.link(before[1], entry.first, entry.last, [(r.kind, r.digest) for r in references])
-            sound = (
-                hmac.compare_digest(mac, entry.mac)
-                and hmac.compare_digest(expected, entry.chain)
-                and entry.first == before[0] + 1
-                and entry.last - entry.first + 1 == len(references)
-            )
-            if not sound:
-                log.error("inbox-tampered", agency=agency, number=entry.first)
-                raise StoreTampered(f"the inbox does not verify from number {entry.first} on: call the operator")
-            before = entry.last, entry.chain
-            found.append(Verified(entry, references))
-        if head is not None and before[0] == head.number and before[1] != head.chain:
-            raise StoreTampered("the inbox does not end as its head says: call the operator")
+        try:
+            for entry in entries:
+                if entry.first != number + 1:
+                    raise InboxBroken(f"number {number + 1} is missing")
+                found.append(Verified(entry, self._proof.open(agency, entry, before)))
+                number, before = entry.last, entry.chain
+            if head is not None and number == head.number and before != head.chain:
+                raise InboxBroken("it does not end as its head says")
+        except InboxBroken as broken:
+            log.error("inbox-tampered", agency=agency, reason=broken.detail)
+            raise StoreTampered(f"the inbox does not verify, call the operator: {broken.detail}") from broken
         return found
 
     async def _before(self, agency: str, first: InboxEntry, head: StoredHead | None) -> tuple[int, bytes]:
         if first.first == 1:
-            return 0, self._heads.empty(agency)
+            return 0, self._proof.first_chain(agency)
         if head is not None and first.first == head.floor_number + 1:
             return head.floor_number, head.floor_chain
         previous = await self._inboxes.entry_ending_at(agency, first.first - 1)

@@ -1,7 +1,7 @@
 """Receipts: what recipients tell the originator, sealed to it like a bulletin and put into its inbox.
 
-Only who received a bulletin may answer it; to all others it does not exist. The originator's overview joins the
-broker's word (who has it in the inbox) with the recipients' own signed words.
+Only who received a bulletin may answer it; to all others it does not exist. The originator's overview joins
+the broker's word (who has it in the inbox) with the recipients' own signed words.
 """
 
 from __future__ import annotations
@@ -79,13 +79,14 @@ class Receipts:
                 await self._trust.load(stale.version)
         raise OutcomeUnknown("the registry changed each time: repeat the request", retry_after=1.0)
 
-    async def overview(self, caller: str, originator: str, id: str) -> dict[str, Any]:
+    async def overview(self, caller: str, originator: str, bulletin_id: str) -> dict[str, Any]:
         """Give {delivered: [{agency, number}], receipts: [item]} of a bulletin to its originator alone.
 
-        `delivered` is the broker's word on who has it, number 0 while it is on the way; each receipt is sealed to the
-        caller and signed by its author. Raises `NotFound` for everybody else, as for what does not exist.
+        `delivered` is the broker's word on who has it, number 0 while it is on the way; each receipt is
+        sealed to the caller and signed by its author. Raises `NotFound` for everybody else, as for what does
+        not exist.
         """
-        item = f"{originator}/{id}"
+        item = f"{originator}/{bulletin_id}"
         (known,) = await self._log.known([item])
         if caller != originator or known is None:
             raise NotFound("there is no such bulletin of this agency")
@@ -143,7 +144,9 @@ class Receipts:
                 Problem("/originator", "an active member", receipt.originator),
             )
 
-    def _admitted(self, statement: dsse.Envelope, receipt: Receipt, stmt: bytes, registry: Registry) -> Admitted:
+    def _admitted(
+        self, statement: dsse.Envelope, receipt: Receipt, stmt: bytes, registry: Registry
+    ) -> Admitted:
         def header(kid: bytes) -> sealing.Header:
             return sealing.ReceiptHeader(
                 exchange=registry.exchange,

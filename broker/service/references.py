@@ -1,8 +1,8 @@
 """The references of an inbox entry: what the store keeps for each number of an agency's inbox.
 
-One entry holds up to 64 of them, packed in one field that is opaque to the store; the entry's MAC covers the positions
-and its chain covers kinds and digests. Each carries the agency's own wrap, so that reading an item needs its body and
-nothing else.
+One entry holds up to 64 of them, packed in one field that is opaque to the store; the entry's MAC covers the
+positions and its chain covers kinds and digests. Each carries the agency's own wrap, so that reading an item
+needs its body and nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _REFERENCES = ListOf(Row((str, str, Bin(32), Bin(WRAP_BYTES), int, str)))
 
 @dataclass(frozen=True, slots=True)
 class InboxReference:
-    """One numbered item: its kind, `<originator>/<id>`, sealed digest, wrap, expiry (µs) and position in the log."""
+    """One numbered item: its kind, `<originator>/<id>`, sealed digest, wrap, expiry (µs) and position in the
+    log.
+    """
 
     kind: str
     item: str

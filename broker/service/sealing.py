@@ -1,8 +1,9 @@
-"""From an admitted statement to what is appended: sealed, stamped, wrapped for its recipients, decided for good.
+"""From an admitted statement to what is appended: sealed, stamped, wrapped for its recipients, decided for
+good.
 
-One place for bulletins and receipts, so that both keep the same order: choose the stamp's time, make the pair keys
-durable, seal under fresh entropy, stamp, wrap. Everything made here is thrown away when the append says that it is
-stale, and made again.
+One place for bulletins and receipts, so that both keep the same order: choose the stamp's time, make the pair
+keys durable, seal under fresh entropy, stamp, wrap. Everything made here is thrown away when the append says
+that it is stale, and made again.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from broker.protocol.registry import Registry
 from broker.protocol.stamp import STAMP_TYPE, Stamp
 from broker.service import decision
 from broker.service.clock import Clock
+from broker.service.metrics import Metrics
 from broker.service.pair_keys import PairKeys
 from broker.service.vault import Vault
 from broker.store.commit import Committer
 from broker.store.records import Appended, Conflicting, NewItem, Repeated, StaleRegistry, StaleStamp
 
 ATTEMPTS = 5
-"""How often one item is sealed anew because its stamp was older than the newest: each time another broker was faster."""
+"""How often one item is sealed anew because its stamp was older than the newest: each time another broker was
+faster.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,8 @@ class Accepted:
 class Admitted:
     """A statement that may be appended. `header` makes its header for the broker's signing key.
 
-    `recipients` get an inbox item; the author gets a wrap alone. `opening` is the policy opening of a bulletin, empty
-    for a receipt, which names its bulletin in `receipt_of`.
+    `recipients` get an inbox item; the author gets a wrap alone. `opening` is the policy opening of a
+    bulletin, empty for a receipt, which names its bulletin in `receipt_of`.
     """
 
     kind: str
@@ -63,8 +67,10 @@ class Admitted:
         return f"{self.author}/{self.id}"
 
 
-class StaleDecision(Exception):
-    """The store has registry `version`, newer than the one decided under: decide again. Never leaves the service."""
+class StaleDecision(Exception):  # noqa: N818  (news, not an error)
+    """The store has registry `version`, newer than the one decided under: decide again. Never leaves the
+    service.
+    """
 
     def __init__(self, version: int) -> None:
         super().__init__(version)
@@ -75,13 +81,20 @@ class Sealer:
     """Seals and appends for one broker."""
 
     def __init__(
-        self, identity: Identity, pair_keys: PairKeys, committer: Committer, vault: Vault, clock: Clock
+        self,
+        identity: Identity,
+        pair_keys: PairKeys,
+        committer: Committer,
+        vault: Vault,
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._identity = identity
         self._pair_keys = pair_keys
         self._committer = committer
         self._vault = vault
         self._clock = clock
+        self._metrics = metrics
 
     @property
     def name(self) -> str:
@@ -96,8 +109,11 @@ class Sealer:
         not_before = 0
         for _ in range(ATTEMPTS):
             stamped_at = max(self._clock(), not_before)
-            new, stamp = await self._seal(admitted, registry, stamped_at)
-            match await self._committer.commit(new):
+            with self._metrics.seal.time():
+                new, stamp = await self._seal(admitted, registry, stamped_at)
+            with self._metrics.append.time():
+                outcome = await self._committer.commit(new)
+            match outcome:
                 case Appended():
                     return Accepted(admitted.author, admitted.id, stamp, repeated=False)
                 case Repeated(stamp=first):
@@ -110,7 +126,9 @@ class Sealer:
                     not_before = later
         raise OutcomeUnknown("other brokers were faster each time: repeat the request", retry_after=1.0)
 
-    async def _seal(self, admitted: Admitted, registry: Registry, stamped_at: int) -> tuple[NewItem, dsse.Envelope]:
+    async def _seal(
+        self, admitted: Admitted, registry: Registry, stamped_at: int
+    ) -> tuple[NewItem, dsse.Envelope]:
         readers: Iterable[str] = sorted(admitted.recipients | {admitted.author})
         pair_keys = await self._pair_keys.ready(readers, registry, stamped_at)
         signer = self._identity.signing_key(stamped_at)
@@ -153,9 +171,14 @@ class Sealer:
         return signer.sign(STAMP_TYPE, stamp.pack())
 
 
-def conflict(id: str) -> IdConflict:
+def conflict(item_id: str) -> IdConflict:
     """Give the refusal of other bytes under an id that was taken before."""
     return IdConflict(
         "this originator posted other bytes under this id before",
-        Problem("/id", "a new id, or the very same bytes", id, "a correction is an Update with an id of its own"),
+        Problem(
+            "/id",
+            "a new id, or the very same bytes",
+            item_id,
+            "a correction is an Update with an id of its own",
+        ),
     )

@@ -1,7 +1,7 @@
 """Subscriptions: what each agency wants to hear, as signed by it.
 
-The version must grow, or a replay of an old one could silence an agency; it stands in every head, so that the agency
-sees which one is in force. Kept under the store key: what an agency listens for is its own business.
+The version must grow, or a replay of an old one could silence an agency; it stands in every head, so that the
+agency sees which one is in force. Kept under the store key: what an agency listens for is its own business.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ log = structlog.get_logger("harkara.subscriptions")
 
 
 class Subscriptions:
-    """The subscriptions of all agencies, read from the store each time: a decision must not rest on an old one."""
+    """The subscriptions of all agencies, read from the store each time: a decision must not rest on an old
+    one.
+    """
 
     def __init__(self, trust: Trust, members: Members, vault: Vault, clock: Clock) -> None:
         self._trust = trust
@@ -34,7 +36,9 @@ class Subscriptions:
         self._read: dict[str, tuple[bytes, Interest]] = {}
 
     async def put(self, body: bytes) -> dict[str, Any]:
-        """Take a signed subscription. Gives {agency, version}. Raises `VersionConflict` when it is not newer."""
+        """Take a signed subscription. Gives {agency, version}. Raises `VersionConflict` when it is
+        not newer.
+        """
         statement = admission.read_statement_body(body)
         now = self._clock()
         card = admission.authenticate(statement, self._trust.registry, now, kind=SUBSCRIPTION_TYPE)
@@ -53,7 +57,9 @@ class Subscriptions:
         return {"agency": card.id, "version": wanted.version}
 
     async def get(self, agency: str) -> dict[str, Any]:
-        """Give an agency's own signed subscription: {version, statement?}; version 0 when it never subscribed."""
+        """Give an agency's own signed subscription: {version, statement?}; version 0 when it never
+        subscribed.
+        """
         kept = await self._members.subscription(agency)
         if kept is None:
             return {"version": 0}
@@ -69,8 +75,8 @@ class Subscriptions:
     async def interests(self) -> dict[str, Interest]:
         """Give what every agency that has subscribed wants to hear.
 
-        One that was tampered with counts as none at all: its agency then hears everything that it is entitled to,
-        rather than nothing.
+        One that was tampered with counts as none at all: its agency then hears everything that it is entitled
+        to, rather than nothing.
         """
         found: dict[str, Interest] = {}
         for agency, (version, closed) in (await self._members.subscriptions()).items():

@@ -1,8 +1,8 @@
 """Trust: the registry and entitlements in force at this broker, and how newer ones come into force.
 
-All brokers of an exchange share one store, so the store is where a newer registry is found: a broker starts with the
-newest of its own files and the store's, and loads another whenever a tick tells of one. A published registry is
-verified twice, by whoever receives it and by each broker that loads it: the store is not trusted.
+All brokers of an exchange share one store, so the store is where a newer registry is found: a broker starts
+with the newest of its own files and the store's, and loads another whenever a tick tells of one. A published
+registry is verified twice, by whoever receives it and by each broker that loads it: the store is not trusted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from broker.errors import HarkaraError, Malformed, NotFound, Problem, StoreUnavailable, VersionConflict, pointing_below
+from broker.errors import (
+    HarkaraError,
+    Malformed,
+    NotFound,
+    Problem,
+    StoreUnavailable,
+    VersionConflict,
+    pointing_below,
+)
 from broker.protocol import dsse, encoding, strictjson
 from broker.protocol.entitlements import Entitlements, read_entitlements
 from broker.protocol.exchange import Exchange
@@ -68,7 +76,9 @@ class Trust:
         own = open_registry(registry, self.exchange)
         self._pair = own, _read_entitlements(entitlements, own)
         await self._members.begin(own.epoch)
-        before = await self._members.publish_registry(own.version, self._closed(registry, entitlements, own.version))
+        before = await self._members.publish_registry(
+            own.version, self._closed(registry, entitlements, own.version)
+        )
         if before > own.version:
             await self.load(before)
 
@@ -81,13 +91,17 @@ class Trust:
         task.add_done_callback(self._loading.discard)
 
     async def load(self, version: int) -> None:
-        """Put the store's registry of at least `version` into force. Raises when the store's is not authentic."""
+        """Put the store's registry of at least `version` into force. Raises when the store's is not
+        authentic.
+        """
         async with self._lock:
             if version <= self.registry.version:
                 return
             value = await self._members.registry(version)
             if value is None:
-                raise StoreUnavailable(f"the store has no registry of version {version}", retry_after=RETRY_SECONDS)
+                raise StoreUnavailable(
+                    f"the store has no registry of version {version}", retry_after=RETRY_SECONDS
+                )
             registry, entitlements = self._opened(value, version)
             newer = follow(self.registry, registry)
             self._put(newer, _read_entitlements(entitlements, newer))
@@ -99,7 +113,9 @@ class Trust:
         """
         fields = strictjson.decode(body, max_bytes=2 * REGISTRY_BYTES)
         if not isinstance(fields, dict) or fields.keys() != {"registry", "entitlements"}:
-            raise Malformed("not a registry", Problem("", "an object with registry and entitlements", "another value"))
+            raise Malformed(
+                "not a registry", Problem("", "an object with registry and entitlements", "another value")
+            )
         registry = dsse.from_json(fields["registry"], "/registry")
         entitlements = dsse.from_json(fields["entitlements"], "/entitlements")
         async with self._lock:
@@ -108,7 +124,12 @@ class Trust:
             if newer.epoch != self.registry.epoch:
                 raise VersionConflict(
                     "the registry begins a new epoch, and this store belongs to the one in force",
-                    Problem("/registry", self.registry.epoch.hex(), newer.epoch.hex(), "start brokers on an empty store"),
+                    Problem(
+                        "/registry",
+                        self.registry.epoch.hex(),
+                        newer.epoch.hex(),
+                        "start brokers on an empty store",
+                    ),
                 )
             with pointing_below("/entitlements"):
                 granted = _read_entitlements(entitlements, newer)
@@ -124,7 +145,9 @@ class Trust:
         return newer.version
 
     async def registry_document(self, version: int | None = None) -> bytes:
-        """Give the signed registry of a version (the one in force by default) as DSSE JSON. Raises `NotFound`."""
+        """Give the signed registry of a version (the one in force by default) as DSSE JSON. Raises
+        `NotFound`.
+        """
         if version is None or version == self.registry.version:
             return msgspec.json.encode(dsse.to_json(self.registry.envelope))
         value = await self._members.registry(version)

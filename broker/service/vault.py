@@ -1,8 +1,9 @@
 """The vault: what the broker keeps in the store without the store being able to read or exchange it.
 
-Records are AES-256-GCM under keys derived from the store key, one per purpose, with a random nonce. The associated
-data is the name that the record belongs to, so that a record cannot be moved to another name. Decisions, recipients,
-policy openings, subscriptions and entitlements are kept like this: who is to receive what is need-to-know itself.
+Records are AES-256-GCM under keys derived from the store key, one per purpose, with a random nonce. The
+associated data is the name that the record belongs to, so that a record cannot be moved to another name.
+Decisions, recipients, policy openings, subscriptions and entitlements are kept like this: who is to receive
+what is need-to-know itself.
 """
 
 from __future__ import annotations
@@ -32,15 +33,21 @@ class Purpose(Enum):
 
 
 class Vault:
-    """Encrypts and decrypts records under the store key (32 bytes), which all brokers of an exchange share."""
+    """Encrypts and decrypts records under the store key (32 bytes), which all brokers of an exchange
+    share.
+    """
 
     def __init__(self, store_key: bytes) -> None:
         if len(store_key) != STORE_KEY_BYTES:
-            raise UnsafeConfiguration(f"the store key has {len(store_key)} bytes, and must have {STORE_KEY_BYTES}")
+            raise UnsafeConfiguration(
+                f"the store key has {len(store_key)} bytes, and must have {STORE_KEY_BYTES}"
+            )
         self.store_key = store_key
         self._ciphers = {
             purpose: AESGCM(
-                HKDFExpand(SHA256(), length=32, info=f"harkara/1 store {purpose.value}".encode()).derive(store_key)
+                HKDFExpand(SHA256(), length=32, info=f"harkara/1 store {purpose.value}".encode()).derive(
+                    store_key
+                )
             )
             for purpose in Purpose
         }
@@ -51,7 +58,9 @@ class Vault:
         return nonce + self._ciphers[purpose].encrypt(nonce, record, name.encode())
 
     def open(self, purpose: Purpose, name: str, closed: bytes) -> bytes:
-        """Give what `close` was given. Raises `NotAuthentic` for anything else: the store was tampered with."""
+        """Give what `close` was given. Raises `NotAuthentic` for anything else: the store was
+        tampered with.
+        """
         try:
             return self._ciphers[purpose].decrypt(closed[:_NONCE_BYTES], closed[_NONCE_BYTES:], name.encode())
         except (InvalidTag, ValueError):

@@ -1,0 +1,128 @@
+"""The service of one broker process: all its stories over one store, started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from broker.protocol import dsse
+from broker.protocol.exchange import Exchange
+from broker.protocol.identity import Identity
+from broker.protocol.limits import PAIR_KEY_LIFE_US
+from broker.service import clock as wall
+from broker.service.acknowledgements import Acknowledgements
+from broker.service.audience import Audience
+from broker.service.bodies import Bodies
+from broker.service.checkup import Checkup
+from broker.service.clock import Clock
+from broker.service.feeds import Feeds
+from broker.service.fetching import Fetching
+from broker.service.heads import Heads
+from broker.service.inbox_proof import InboxProof
+from broker.service.lag import RouterLag
+from broker.service.metrics import Metrics
+from broker.service.pair_keys import PairKeys
+from broker.service.posting import Charge, Posting
+from broker.service.reading import Reading
+from broker.service.receipts import Receipts
+from broker.service.router import Router
+from broker.service.sealing import Sealer
+from broker.service.subscriptions import Subscriptions
+from broker.service.trust import Trust
+from broker.service.vault import Vault
+from broker.store.store import Store
+
+
+def charge_nothing(agency: str, size: int) -> None:
+    """Let every agency post as much as it likes."""
+
+
+class Service:
+    """Get one by `Service.start`, end it by `close`. The parts are public; the web layer calls them."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        exchange: Exchange,
+        identity: Identity,
+        store_key: bytes,
+        epoch: bytes,
+        clock: Clock = wall.now,
+        charge: Charge = charge_nothing,
+        pair_key_life: int = PAIR_KEY_LIFE_US,
+    ) -> None:
+        self.store = store
+        self.metrics = Metrics()
+        vault = Vault(store_key)
+        proof = InboxProof(store_key, exchange.id, epoch)
+        self.trust = Trust(exchange, store.members, vault)
+        self.pair_keys = PairKeys(identity, store.members, life=pair_key_life)
+        self.subscriptions = Subscriptions(self.trust, store.members, vault, clock)
+        self.router = Router(store, vault, proof, on_news=self._news, clock=clock)
+        self.lag = RouterLag(store.routing)
+        sealer = Sealer(identity, self.pair_keys, store.committer, vault, clock, self.metrics)
+        self.posting = Posting(
+            trust=self.trust,
+            log=store.log,
+            committer=store.committer,
+            sealer=sealer,
+            vault=vault,
+            subscriptions=self.subscriptions,
+            clock=clock,
+            charge=charge,
+            router_behind=self.lag.too_far,
+            metrics=self.metrics,
+        )
+        self.audience = Audience(self.posting)
+        bodies = Bodies(store.log, vault, self.trust)
+        self.fetching = Fetching(store.log, vault, bodies)
+        self.receipts = Receipts(
+            trust=self.trust,
+            log=store.log,
+            committer=store.committer,
+            sealer=sealer,
+            vault=vault,
+            fetching=self.fetching,
+            clock=clock,
+            charge=charge,
+        )
+        heads = Heads(self.trust, identity, store.members, self.subscriptions, clock)
+        self.reading = Reading(
+            trust=self.trust,
+            inboxes=store.inboxes,
+            ticks=store.ticks,
+            proof=proof,
+            bodies=bodies,
+            heads=heads,
+            clock=clock,
+        )
+        self.feeds = Feeds(self.trust, self.reading, heads, store.ticks, clock)
+        self.acknowledgements = Acknowledgements(self.trust, store.inboxes, store.members, clock)
+        self.checkup = Checkup(store, self.trust, self.router, self.lag, self.metrics, clock)
+        self.metrics.follow(lambda: self.feeds.live)
+        self._clock = clock
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, registry: dsse.Envelope, entitlements: dsse.Envelope) -> None:
+        """Put the registry into force and start to route. Raises what `Trust.start` raises."""
+        await self.trust.start(registry, entitlements)
+        self.trust.on_change(lambda newer: self.pair_keys.drop_stale(newer, self._clock()))
+        self.store.ticks.on_registry(self.trust.news)
+        self._tasks = [
+            asyncio.create_task(self.router.run(), name="harkara-router"),
+            asyncio.create_task(self.lag.run(), name="harkara-lag"),
+        ]
+
+    async def close(self) -> None:
+        """Stop routing and loading. The store is the caller's to close."""
+        self.checkup.stopping = True
+        self.feeds.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.trust.close()
+        await self.router.close()
+
+    def _news(self, agencies: Collection[str]) -> None:
+        self.store.ticks.wake(list(agencies))
