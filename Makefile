@@ -14,8 +14,8 @@ PYTHON := $(or $(PYTHON),$(shell for p in python3.11 python3 python3.12 python3.
 # `pip --python` serves a venv without a pip of its own (Debian keeps ensurepip in another package, python3-venv).
 PIP = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 # Wheels only; cpe (under stix2-validator) has none and is built by the locked setuptools.
-INSTALL = $(PIP) install --quiet --require-hashes --only-binary :all: --no-binary cpe --no-build-isolation
-EDITABLE = $(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
+INSTALL = $(PIP) install -qq --require-hashes --only-binary :all: --no-binary cpe --no-build-isolation
+EDITABLE = $(PIP) install -qq --no-deps --no-build-isolation --no-index -e .
 
 # No test and no check waits for the network.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -29,17 +29,19 @@ help: ## list the targets
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Harkara needs Python 3.11 or newer. Install it, or say: make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "$(PYTHON) has no pip. Install it (Debian: apt-get install python3-pip)." >&2; exit 1; }
-	$(PYTHON) -m venv --without-pip --clear $(VENV)
+	@$(PYTHON) -m venv --without-pip --clear $(VENV)
 
 # What serving needs: enough for `make demo`.
 $(VENV)/.serve: requirements-server.lock requirements-build.lock pyproject.toml | $(BIN)/python
-	$(INSTALL) -r requirements-server.lock -r requirements-build.lock
-	$(EDITABLE)
+	@echo "Setting up $(VENV): what serving needs"
+	@$(INSTALL) -r requirements-server.lock -r requirements-build.lock
+	@$(EDITABLE)
 	@touch $@
 
 # The same versions, and the tools of tests and checks.
 $(VENV)/.develop: requirements.lock $(VENV)/.serve
-	$(INSTALL) -r requirements.lock
+	@echo "Setting up $(VENV): what tests and checks need"
+	@$(INSTALL) -r requirements.lock
 	@touch $@
 
 .PHONY: setup
@@ -65,7 +67,8 @@ test-redis: $(VENV)/.develop ## the tests that touch a store, against the redis-
 check: $(VENV)/.develop ## format, lint, types, architecture, contract, packaging
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	@# the schema of compose files comes with check-jsonschema
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/python -m pytest -n auto tests/architecture tests/contract tests/packaging
 
@@ -74,7 +77,7 @@ check: $(VENV)/.develop ## format, lint, types, architecture, contract, packagin
 .PHONY: build
 build: $(VENV)/.develop ## the wheel, in dist/, the same bytes each time
 	rm -rf dist
-	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m build --no-isolation --wheel .
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 1750000000)} $(BIN)/python -m build --no-isolation --wheel .
 
 # The lock files hold names, versions and hashes, never the address of a registry: the installer's own settings say
 # where to fetch, the hashes say what. Server and build are locked first and bind the third.
