@@ -70,7 +70,7 @@ class Policy:
 
 
 def read_policy_opening(opening: bytes) -> tuple[bytes, Policy]:
-    """Read an opening: its salt, and the policy. Raises `Malformed`, also for terms outside the vocabulary."""
+    """Read an opening: salt and policy. Raises `Malformed`, for terms outside the vocabulary too."""
     salt, status, kind, category, marking, severity, areas, references, expires, respond_by = encoding.unpack(
         opening,
         "policy",
