@@ -14,8 +14,6 @@ from broker.protocol.rules import Rule, readable, together
 from broker.protocol.subjects import Person
 from broker.protocol.vocabulary import NAMED_MARKINGS, OPEN_MARKINGS
 
-_NOT_FOR_CANCEL: Final = ("text", "urgency", "severity", "certainty")
-
 
 def handling_text(it: Any) -> Iterable[Problem]:
     """H3 says that the text tells what to do: then there is one."""
@@ -23,11 +21,12 @@ def handling_text(it: Any) -> Iterable[Problem]:
         yield Problem("/text", "text, because the code is H3", "nothing", "say what is asked of the reader")
 
 
-def _needed(it: Any) -> Iterable[Problem]:
-    if it.type != "Cancel":
-        for name in _NOT_FOR_CANCEL:
-            if getattr(it, name) is None:
-                yield Problem(f"/{name}", f"{name}, except in a Cancel", "nothing")
+def _needed(name: str) -> Rule:
+    def check(it: Any) -> Iterable[Problem]:
+        if it.type != "Cancel" and getattr(it, name) is None:
+            yield Problem(f"/{name}", f"{name}, except in a Cancel", "nothing")
+
+    return Rule(("type", name), check, {"if": _CANCEL, "else": {"required": [name]}})
 
 
 def _references(it: Any) -> Iterable[Problem]:
@@ -116,11 +115,7 @@ _ALERT: Final = {"properties": {"type": {"const": "Alert"}}}
 BULLETIN_RULES: Final[tuple[Rule, ...]] = (
     *(readable(name, times.parse, "a time") for name in _TIMES),
     readable("respond_by", _respond_by, "urgent, routine or a time"),
-    Rule(
-        ("type", *_NOT_FOR_CANCEL),
-        _needed,
-        {"if": _CANCEL, "else": {"required": list(_NOT_FOR_CANCEL)}},
-    ),
+    *(_needed(name) for name in ("text", "urgency", "severity", "certainty")),
     Rule(
         ("type", "references"),
         _references,
