@@ -70,9 +70,13 @@ check: $(VENV)/.develop ## format, lint, types, architecture, contract, packagin
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	@# the schema of compose files comes with check-jsonschema
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
-	$(BIN)/python -m pytest -n auto tests/architecture tests/contract tests/packaging
+	$(BIN)/python -m pytest -n auto tests/architecture tests/contract tests/packaging tests/protocol/test_json_schema.py
 
 # ── make things ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: schemas
+schemas: $(VENV)/.develop ## write schemas/*.schema.json from the types
+	$(BIN)/python -m tests.contract.write_schemas
 
 .PHONY: build
 build: $(VENV)/.develop ## the wheel, in dist/, the same bytes each time
