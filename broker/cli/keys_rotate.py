@@ -1,0 +1,52 @@
+"""`harkara keys rotate`: fresh keys beside the old ones, which stay: what was signed or sealed with
+them must stay readable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from broker.cli import files
+from broker.cli.card_words import card_json, card_words
+from broker.cli.command import command, flag
+from broker.cli.identity_files import checked_card, fresh_keys, load_card, load_identity
+from broker.cli.moment import DURATION, now
+from broker.cli.output import remark, result
+from broker.cli.parameters import FILE
+from broker.cli.refusals import MisuseError
+from broker.cli.trust_files import as_file
+
+EXAMPLE = """
+$ harkara init exchange
+$ harkara keys new pk.asf --exchange exchange/exchange.json --out asf
+$ harkara keys rotate asf/pk.asf.key --card asf/pk.asf.card.json
+"""
+
+
+@command("rotate", example=EXAMPLE)
+@click.argument("identity", type=FILE)
+@flag("--card", type=FILE, required=True, help="The card until now: names and contact are kept.")
+@flag("--valid", type=DURATION, default="730d", show_default=True, help="How long the new keys are valid.")
+def rotate(identity: Path, card: Path, valid: int, as_json: bool) -> None:
+    """Add fresh keys to IDENTITY, and write the newer card in place of the old one.
+
+    The new keys are used as soon as they are in the registry that the exchange publishes: send the
+    card to the operator, and keep working meanwhile. Old keys stay in the file, so that old items
+    stay readable.
+    """
+    before = load_identity(identity)
+    shown = load_card(card)
+    if shown.id != before.id:
+        raise MisuseError(f"{card} is the card of {shown.id}, and {identity} is the identity of {before.id}")
+    after = replace(before, keys=(*before.keys, *fresh_keys(before, now(), valid)))
+    made = checked_card(after, shown.names, shown.contact)
+    # The identity first: a card whose keys nobody has would be worse than keys without a card.
+    files.replace(identity, after.document(), private=True)
+    files.replace(card, as_file(made.envelope))
+    result(
+        {"identity": str(identity), "card": str(card)} | card_json(made), card_words(made), as_json=as_json
+    )
+    remark(f"\nSend {card} to the operator of your exchange.", as_json=as_json)

@@ -1,0 +1,57 @@
+"""`harkara`: the table of all commands, and the way in and out of the program."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Final
+
+import click
+
+from broker import __version__
+from broker.cli import refusals
+from broker.cli.command import SETTINGS, guarded
+from broker.cli.lazy import Entry, LazyGroup
+
+BEGIN, AGENCY, PROOF, EXCHANGE = "Begin", "For an agency", "Offline proof", "For the exchange"
+
+ENTRIES: Final = (
+    Entry("keys", "broker.cli.keys:keys", "make an identity and its card, renew them", AGENCY),
+    Entry("draft", "broker.cli.draft:draft", "write a bulletin to fill in", AGENCY),
+    Entry("sign", "broker.cli.sign:sign", "check and sign a bulletin: a post, not yet sent", PROOF),
+    Entry("verify", "broker.cli.verify:verify", "tell who signed a file, and whether it is unchanged", PROOF),
+    Entry("init", "broker.cli.init:init", "make a new exchange: its name, keys and first registry", EXCHANGE),
+    Entry(
+        "registry", "broker.cli.registry:registry", "enrol members, sign and publish the registry", EXCHANGE
+    ),
+)
+
+EPILOG: Final = (
+    "Every flag can be given as a variable: --some-thing as HARKARA_SOME_THING. "
+    "Results go to stdout, everything else to stderr. Exit codes: "
+    + ", ".join(f"{code} {words}" for code, words in refusals.EXIT_CODES.items())
+    + "."
+)
+
+
+@click.group(cls=LazyGroup, entries=ENTRIES, context_settings=SETTINGS, epilog=EPILOG)
+@click.version_option(__version__, prog_name="harkara")
+def harkara() -> None:
+    """Carry threat bulletins between agencies: signed, sealed, numbered, never lost."""
+
+
+def main() -> None:
+    """Run the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                encoding="utf-8", errors="replace"
+            )  # names are in Urdu too, pipes on Windows not UTF-8
+    try:
+        with guarded(as_json="--json" in sys.argv[1:]):
+            code = harkara.main(prog_name="harkara", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        code = done.exit_code
+    except click.Abort:
+        code = refusals.INTERRUPTED
+    sys.exit(code if isinstance(code, int) else refusals.DONE)

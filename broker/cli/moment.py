@@ -1,0 +1,60 @@
+"""Times on the command line: now, durations such as 10m or 7d, and times that may be given as either."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import click
+
+from broker.protocol import limits, times
+
+SLACK_US: Final = 10 * limits.MINUTE_US
+"""A new key is valid from a little before now: the clocks of others may be behind."""
+
+
+def now() -> int:
+    """Give the time of this machine in µs since the epoch."""
+    return time.time_ns() // 1000
+
+
+def whole_second(at: int) -> int:
+    """Give `at` (µs) without its fraction of a second: documents are read by people."""
+    return at - at % limits.SECOND_US
+
+
+class Duration(click.ParamType):
+    """A duration such as 90s, 10m, 4h or 7d: µs."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Give the µs."""
+        if isinstance(value, int):
+            return value
+        try:
+            return times.parse_duration(value)
+        except ValueError as why:
+            self.fail(str(why), param, ctx)
+
+
+class Moment(click.ParamType):
+    """A time as RFC 3339 with offset, or as a duration from now: an RFC 3339 text."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Give the time as it stands in a document."""
+        try:
+            return times.format(whole_second(now() + times.parse_duration(value)))
+        except ValueError:
+            pass
+        try:
+            times.parse(value)
+        except ValueError as why:
+            self.fail(f"{value!r} is neither a duration like 7d nor a time: {why}", param, ctx)
+        return value
+
+
+DURATION: Final = Duration()
+MOMENT: Final = Moment()

@@ -1,0 +1,66 @@
+"""Kinds of values that commands take: agency ids, lists with commas, choices of the vocabularies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+ALL: Final = "all"
+"""Stands for the whole vocabulary."""
+_AGENCY: Final = re.compile(r"[a-z]{2,3}\.[a-z0-9-]{2,32}")
+
+
+class AgencyParameter(click.ParamType):
+    """An agency id such as pk.fia."""
+
+    name = "agency"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Give the id."""
+        if _AGENCY.fullmatch(value) is None:
+            hint = ", in lower case" if value != value.lower() else ""
+            self.fail(f"{value!r} is no agency id: country or int, a dot, a name{hint}: pk.fia", param, ctx)
+        return value
+
+
+class Listed(click.ParamType):
+    """Terms of a vocabulary, separated by commas, or `all`."""
+
+    def __init__(self, name: str, terms: Sequence[str]) -> None:
+        self.name = name
+        self.terms = tuple(terms)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Give the terms, each once, in the vocabulary's order."""
+        if isinstance(value, tuple):
+            return value
+        named = {term.strip() for term in value.split(",") if term.strip()}
+        if named == {ALL}:
+            return self.terms
+        if unknown := sorted(named - set(self.terms)):
+            self.fail(f"{unknown[0]!r} is none of {', '.join(self.terms)}, or all", param, ctx)
+        return tuple(term for term in self.terms if term in named)
+
+
+class Place(click.Path):
+    """A path, shown in the help as what is there."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(path_type=Path)
+        self.name = name
+
+
+AGENCY: Final = AgencyParameter()
+FILE: Final = Place("file")
+DIRECTORY: Final = Place("dir")
+
+
+def together(given: Iterable[str]) -> list[str]:
+    """Give what repeated flags with comma-separated values name, in order, each once."""
+    return list(dict.fromkeys(name.strip() for text in given for name in text.split(",") if name.strip()))

@@ -1,0 +1,62 @@
+"""`harkara registry publish`: put the signed next version in force, at a running broker or for the
+next start of one.
+"""
+
+from __future__ import annotations
+
+import json
+
+from broker.cli.command import command, flag
+from broker.cli.output import remark, result
+from broker.cli.refusals import MisuseError
+from broker.cli.registry_draft import read_draft, require_next
+from broker.cli.registry_words import changes
+from broker.cli.trust_files import TrustFiles, trust_flags
+from broker.protocol.entitlements import read_entitlements
+from broker.protocol.registry import follow
+
+EXAMPLE = """
+$ harkara init exchange
+$ harkara registry renew --data exchange
+$ harkara registry sign --data exchange
+$ harkara registry publish --data exchange --offline
+"""
+
+
+@command("publish", example=EXAMPLE)
+@trust_flags
+@flag("--url", help="The broker that is to take it; it tells the other brokers.")
+@flag(
+    "--offline",
+    is_flag=True,
+    help="Only put it in place of the one in force, for the next start of a broker.",
+)
+async def publish(trust: TrustFiles, url: str | None, offline: bool, as_json: bool) -> None:
+    """Verify the next version, send it to a broker, and put it in place of registry.json and
+    entitlements.json.
+
+    It needs no identity: the signatures of the root keys are its authority.
+    """
+    if offline == bool(url):
+        raise MisuseError(
+            "where is it to be published?",
+            "--url https://… for a running broker, or --offline for the next start of one",
+        )
+    current = trust.in_force()
+    draft = read_draft(trust)
+    require_next(trust, draft.documents()[0], current)
+    newer = follow(current.registry, draft.registry)
+    granted = read_entitlements(
+        draft.entitlements, exchange=newer.exchange, version=newer.version, digest=newer.entitlements_digest
+    )
+    if url:
+        from broker.cli.publishing import put_registry  # late: only this needs the network
+
+        await put_registry(url, json.dumps(draft.body()).encode())
+    trust.put(draft.registry, draft.entitlements)
+    told = changes(current.registry.document, current.entitlements.document, newer.document, granted.document)
+    found = {"version": newer.version, "published": url or "offline", "changes": told}
+    words = [f"Version {newer.version} is in force.", *(f"  {line}" for line in told)]
+    result(found, words, as_json=as_json)
+    if offline:
+        remark("\nBrokers take it at their next start; a running one with --url.", as_json=as_json)
