@@ -6,7 +6,7 @@ seal that completes it is made where entropy is, by `registry add`. Source: sche
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import msgspec
@@ -59,8 +59,8 @@ class PublicKey:
     use: Use
     not_before: int
     not_after: int
-    signing: Ed25519PublicKey | None
-    sealing: MLKEM768X25519PublicKey | None
+    signing: Ed25519PublicKey | None = field(compare=False)
+    sealing: MLKEM768X25519PublicKey | None = field(compare=False)
 
     def in_force(self, now: int) -> bool:
         """Tell whether the key is within its validity at `now`."""

@@ -81,7 +81,7 @@ class SigningKey:
     seed: bytes = field(repr=False)
     kid: bytes
     public: bytes
-    _key: Ed25519PrivateKey = field(repr=False)
+    _key: Ed25519PrivateKey = field(repr=False, compare=False)
 
     @classmethod
     def from_seed(cls, seed: bytes) -> SigningKey:
@@ -108,7 +108,7 @@ class SealingKey:
     seed: bytes = field(repr=False)
     kid: bytes
     public: bytes
-    _key: MLKEM768X25519PrivateKey = field(repr=False)
+    _key: MLKEM768X25519PrivateKey = field(repr=False, compare=False)
 
     @classmethod
     def from_seed(cls, seed: bytes) -> SealingKey:

@@ -70,7 +70,7 @@ class PairKey:
 
     binding: PairKeyBinding
     secret: bytes = field(repr=False)
-    _cipher: AESGCM = field(repr=False)
+    _cipher: AESGCM = field(repr=False, compare=False)
     _prefix: bytes = field(repr=False)
 
     @classmethod
