@@ -15,7 +15,7 @@ from broker.cli.moment import DURATION, now
 from broker.cli.output import remark, result
 from broker.cli.parameters import AGENCY, DIRECTORY, FILE
 from broker.cli.refusals import MisuseError
-from broker.cli.trust_files import EXCHANGE, REGISTRY, as_file
+from broker.cli.trust_files import EXCHANGE, as_file
 from broker.errors import HarkaraError
 from broker.protocol import schema_walk
 from broker.protocol.bulletin import Contact
@@ -80,7 +80,6 @@ def new(
     settings = {
         "HARKARA_IDENTITY": str(key_file.resolve()),
         "HARKARA_EXCHANGE": str(own_exchange.resolve()),
-        "HARKARA_REGISTRY": str((out / REGISTRY).resolve()),
     }
     found = {"identity": str(key_file), "card": str(card_file), "settings": settings} | card_json(card)
     words = [

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import aiohttp
+from pathlib import Path
 
-from broker.client.problems import problem_of
-from broker.errors import Unreachable
+from broker.cli.agency_flags import tls_context
+from broker.cli.moment import now
+from broker.client.transport import Transport
 
-TIMEOUT_S = 60
+SECONDS = 60.0
 
 
-async def put_registry(url: str, body: bytes) -> None:
+async def put_registry(url: str, body: bytes, *, ca: Path | None, plain_http: bool) -> None:
     """Send `{registry, entitlements}`: `PUT /v1/registry`. Raises the broker's refusal, or `Unreachable`."""
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-    headers = {"Content-Type": "application/json"}
+    transport = Transport(url, key=None, now=now, tls=tls_context(ca), plain_http=plain_http)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.put(f"{url.rstrip('/')}/v1/registry", data=body, headers=headers) as answer,
-        ):
-            content = await answer.read()
-            if answer.status >= 300:
-                raise problem_of(answer.status, content, retry_after=answer.headers.get("Retry-After"))
-    except (TimeoutError, aiohttp.ClientError) as error:
-        raise Unreachable(f"{url} does not answer: {error or type(error).__name__}") from None
-    except ValueError:
-        raise Unreachable(f"{url!r} is not an address like https://exchange.gov.pk") from None
+        await transport.send("PUT", "/v1/registry", body, seconds=SECONDS)
+    finally:
+        await transport.close()

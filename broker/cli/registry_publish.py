@@ -5,7 +5,9 @@ next start of one.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+from broker.cli.agency_flags import broker_flags
 from broker.cli.command import command, flag
 from broker.cli.output import remark, result
 from broker.cli.refusals import MisuseError
@@ -25,13 +27,15 @@ $ harkara registry publish --data exchange --offline
 
 @command("publish", example=EXAMPLE)
 @trust_flags
-@flag("--url", help="The broker that is to take it; it tells the other brokers.")
+@broker_flags
 @flag(
     "--offline",
     is_flag=True,
     help="Only put it in place of the one in force, for the next start of a broker.",
 )
-async def publish(trust: TrustFiles, url: str | None, offline: bool, as_json: bool) -> None:
+async def publish(
+    trust: TrustFiles, url: str | None, ca: Path | None, plain_http: bool, offline: bool, as_json: bool
+) -> None:
     """Verify the next version, send it to a broker, and put it in place of registry.json and
     entitlements.json.
 
@@ -52,7 +56,7 @@ async def publish(trust: TrustFiles, url: str | None, offline: bool, as_json: bo
     if url:
         from broker.cli.publishing import put_registry  # late: only this needs the network
 
-        await put_registry(url, json.dumps(draft.body()).encode())
+        await put_registry(url, json.dumps(draft.body()).encode(), ca=ca, plain_http=plain_http)
     trust.put(draft.registry, draft.entitlements)
     told = changes(current.registry.document, current.entitlements.document, newer.document, granted.document)
     found = {"version": newer.version, "published": url or "offline", "changes": told}

@@ -10,6 +10,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
+import click
+from click.core import ParameterSource
+
 from broker.cli import files
 from broker.cli.command import flag
 from broker.cli.identity_files import load_envelope, load_exchange
