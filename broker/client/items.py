@@ -1,0 +1,185 @@
+"""What a feed yields: a verified bulletin, a verified receipt, or the fact that an item did not verify.
+
+An `Unverified` has number and reason and never content. The other two hold only what passed every check of
+`item_check`; what proves it (statement, stamp, sealed header) is kept with them for `harkara export`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from broker.client.doubts import DoubtfulItem
+from broker.client.item_check import VerifiedItem
+from broker.errors import shorten
+from broker.protocol import dsse
+from broker.protocol.answers import Receipt, ReceiptKind
+from broker.protocol.bulletin import Bulletin
+from broker.protocol.stamp import Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A statement that the broker accepted. `stamp` was verified; `repeated` says that it was accepted
+    before.
+    """
+
+    originator: str
+    id: str
+    stamp: Stamp
+    envelope: dsse.Envelope
+    repeated: bool
+
+    @property
+    def taken_at(self) -> int:
+        """Give when it was accepted, µs since the epoch."""
+        return self.stamp.taken_at
+
+
+class Answering(Protocol):
+    """Who sends receipts for a received bulletin."""
+
+    async def send_receipt(
+        self,
+        about: ReceivedBulletin,
+        kind: ReceiptKind,
+        *,
+        note: str | None,
+        until: str | None,
+        actor: str | None,
+    ) -> Posted:
+        """Sign and send one receipt."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What proves an item to a third party, offline, given the registry: nothing else of the broker is
+    needed.
+    """
+
+    statement: dsse.Envelope
+    stamp: dsse.Envelope
+    sealed_header: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedBulletin:
+    """A bulletin that verified. `number` is its place in the inbox, 0 for one's own copy.
+
+    `redelivered`: it was handed out before, and the program ended before it asked for the next item.
+    """
+
+    number: int
+    bulletin: Bulletin
+    stamp: Stamp
+    evidence: Evidence
+    redelivered: bool = False
+    _answering: Answering | None = field(default=None, repr=False, compare=False)
+
+    kind = "bulletin"
+
+    @property
+    def originator(self) -> str:
+        """Give who says this: proven by signature."""
+        return self.bulletin.originator
+
+    @property
+    def id(self) -> str:
+        """Give the bulletin's id; with `originator` it names it everywhere."""
+        return self.bulletin.id
+
+    @property
+    def taken_at(self) -> int:
+        """Give when the broker accepted it, µs since the epoch."""
+        return self.stamp.taken_at
+
+    @property
+    def respond_by_at(self) -> int | None:
+        """Give until when an answer is wanted, µs since the epoch, or None."""
+        return self.bulletin.respond_by_at(self.stamp.taken_at)
+
+    async def acknowledge(
+        self, kind: ReceiptKind = "opened", *, note: str | None = None, actor: str | None = None
+    ) -> Posted:
+        """Send the originator a receipt: `opened`, `actioned` or `refused`. Raises what a post raises."""
+        return await self._answer(kind, note=note, until=None, actor=actor)
+
+    async def answer(
+        self,
+        kind: ReceiptKind,
+        *,
+        note: str | None = None,
+        until: str | None = None,
+        actor: str | None = None,
+    ) -> Posted:
+        """Answer its request: `confirmed`, `denied`, or `later` with `until` (RFC 3339). Raises what a post
+        raises.
+        """
+        return await self._answer(kind, note=note, until=until, actor=actor)
+
+    async def _answer(
+        self, kind: ReceiptKind, *, note: str | None, until: str | None, actor: str | None
+    ) -> Posted:
+        if self._answering is None:
+            raise RuntimeError("this bulletin did not come through an Agency")
+        return await self._answering.send_receipt(self, kind, note=note, until=until, actor=actor)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedReceipt:
+    """A receipt that verified: another agency's signed word about a bulletin of this one."""
+
+    number: int
+    receipt: Receipt
+    stamp: Stamp
+    evidence: Evidence
+    redelivered: bool = False
+
+    kind = "receipt"
+
+    @property
+    def originator(self) -> str:
+        """Give the agency that gave the receipt: proven by signature."""
+        return self.receipt.agency
+
+    @property
+    def id(self) -> str:
+        """Give the receipt's own id."""
+        return self.receipt.id
+
+    @property
+    def taken_at(self) -> int:
+        """Give when the broker accepted it, µs since the epoch."""
+        return self.stamp.taken_at
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """An item that did not verify. `kind` is what it was announced as, `code` the stable form of `reason`."""
+
+    number: int
+    kind: str
+    code: str
+    reason: str
+    redelivered: bool = False
+
+
+Received = ReceivedBulletin | ReceivedReceipt
+FeedItem = ReceivedBulletin | ReceivedReceipt | Unverified
+
+
+def received(
+    verified: VerifiedItem, number: int, *, redelivered: bool, answering: Answering | None
+) -> Received:
+    """Give a verified item as it is handed out."""
+    outside = verified.outside
+    evidence = Evidence(verified.statement, outside.body.stamp, outside.body.sealed.header)
+    if isinstance(verified.document, Bulletin):
+        return ReceivedBulletin(number, verified.document, outside.stamp, evidence, redelivered, answering)
+    return ReceivedReceipt(number, verified.document, outside.stamp, evidence, redelivered)
+
+
+def unverified(number: int, kind: str, error: DoubtfulItem, *, redelivered: bool) -> Unverified:
+    """Give an item that did not verify as it is handed out."""
+    return Unverified(number, shorten(kind), error.doubt.code, shorten(error.words), redelivered)

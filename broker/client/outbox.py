@@ -1,0 +1,165 @@
+"""The outbox: signed statements, on disk before they are sent, so that nothing is ever said twice.
+
+A statement is named by what was asked for (the document as given, whom it is for), not by what was signed, since id and
+time are filled in anew each time. So asking for the same again finds the bytes that were signed first, and sends those:
+the broker answers a repeat with its first stamp. When it has stamped them the stamp is filed beside them.
+
+A statement that was sent without an answer may have been accepted. It is dropped only on a refusal that the broker
+gives after it has looked for repeats, or to bytes that were never sent before.
+Files are for their owner alone: a post that waits for its broker is in clear here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from broker.client.file_lock import waiting_for
+from broker.client.private_files import read_secret, remove_unfinished, write
+from broker.errors import (
+    HarkaraError,
+    IdConflict,
+    MayNotOriginate,
+    NotFound,
+    OutOfWindow,
+    Unavailable,
+    UnknownAgency,
+    UnsafeConfiguration,
+)
+from broker.protocol import dsse, strictjson
+from broker.protocol.digests import statement_digest
+from broker.protocol.limits import BODY_BYTES, DAY_US
+
+FORMAT = "outbox/1"
+KEPT_US = 30 * DAY_US
+"""How long a statement is kept after it was signed: so long, asking for the same again is harmless."""
+
+AFTER_LOOK_UP: tuple[type[HarkaraError], ...] = (OutOfWindow, MayNotOriginate, UnknownAgency, IdConflict)
+"""What the broker refuses only after it has looked for the same bytes: they were not accepted before either."""
+
+NOT_ABOUT_THE_BYTES: tuple[type[HarkaraError], ...] = (Unavailable,)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One statement in the outbox. `body` is what is sent, `path` where to; times in µs; `again` tells that it was
+    here before, so that it may have been accepted already; `confirmed`: the broker was asked once more, later.
+    """
+
+    name: str
+    path: str
+    id: str
+    body: bytes
+    statement: dsse.Envelope
+    signed_at: int
+    stamp: dsse.Envelope | None = None
+    confirmed: bool = False
+    again: bool = False
+
+    @property
+    def stmt(self) -> bytes:
+        """Give the digest of the statement."""
+        return statement_digest(self.statement)
+
+
+def name_of(*asked: Any) -> str:
+    """Give the name of what was asked for, made of JSON values."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+class Outbox:
+    """The outbox of one agency, shared by its processes on this machine. Every call may wait for the disk."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._lock = directory / "lock"
+
+    def keep(self, wanted: list[tuple[str, Callable[[], Kept]]], *, anew: bool = False) -> list[Kept]:
+        """Give the statement of each name, made and written when it is not there yet, or always when `anew`.
+
+        What is returned is on disk. Raises what the makers raise, and `UnsafeConfiguration` when the disk is full.
+        """
+        with waiting_for(self._lock):
+            found: list[Kept] = []
+            for name, make in wanted:
+                kept = None if anew else self._read(name)
+                if kept is None:
+                    kept = make()
+                    self._write(kept)
+                else:
+                    kept = replace(kept, again=True)
+                found.append(kept)
+            return found
+
+    def file(self, kept: Kept, stamp: dsse.Envelope, *, confirmed: bool = False) -> Kept:
+        """File the verified stamp of a statement."""
+        filed = replace(kept, stamp=stamp, confirmed=confirmed)
+        self._write(filed)
+        return filed
+
+    def refused(self, kept: Kept, error: HarkaraError, *, in_doubt: bool) -> bool:
+        """Drop a statement that the broker refused, unless it may have been accepted before. Tells whether it did."""
+        if (in_doubt and not isinstance(error, AFTER_LOOK_UP)) or isinstance(error, NOT_ABOUT_THE_BYTES):
+            return False
+        self._path(kept.name).unlink(missing_ok=True)
+        return True
+
+    def all(self) -> Iterator[Kept]:
+        """Give every statement that is kept."""
+        for path in sorted(self._directory.glob("*.json")):
+            if (kept := self._read(path.stem)) is not None:
+                yield kept
+
+    def tidy(self, now: int) -> None:
+        """Remove what is older than it is kept, and what a crash left."""
+        with waiting_for(self._lock):
+            remove_unfinished(self._directory)
+            for kept in self.all():
+                if now - kept.signed_at > KEPT_US:
+                    self._path(kept.name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{name}.json"
+
+    def _write(self, kept: Kept) -> None:
+        fields: dict[str, Any] = {
+            "harkara": FORMAT,
+            "path": kept.path,
+            "id": kept.id,
+            "signed_at": kept.signed_at,
+            "confirmed": kept.confirmed,
+            "body": kept.body.decode(),
+            "statement": dsse.to_json(kept.statement),
+        }
+        if kept.stamp is not None:
+            fields["stamp"] = dsse.to_json(kept.stamp)
+        write(self._path(kept.name), msgspec.json.encode(fields))
+
+    def _read(self, name: str) -> Kept | None:
+        try:
+            document = read_secret(self._path(name))
+        except NotFound:
+            return None
+        try:
+            fields = strictjson.decode(document, max_bytes=4 * BODY_BYTES)
+            if not isinstance(fields, dict) or fields["harkara"] != FORMAT:
+                raise ValueError("not a kept statement")
+            return Kept(
+                name=name,
+                path=fields["path"],
+                id=fields["id"],
+                body=fields["body"].encode(),
+                statement=dsse.from_json(fields["statement"]),
+                signed_at=int(fields["signed_at"]),
+                stamp=dsse.from_json(fields["stamp"]) if "stamp" in fields else None,
+                confirmed=bool(fields["confirmed"]),
+            )
+        except (HarkaraError, KeyError, TypeError, ValueError, AttributeError):
+            # Never silently signed anew: what it held may have been accepted.
+            raise UnsafeConfiguration(f"{self._path(name)} is damaged: look at it, then remove it") from None
