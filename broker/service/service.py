@@ -30,6 +30,7 @@ from broker.service.sealing import Sealer
 from broker.service.subscriptions import Subscriptions
 from broker.service.trust import Trust
 from broker.service.vault import Vault
+from broker.store.cancelling import end
 from broker.store.store import Store
 
 
@@ -118,9 +119,7 @@ class Service:
         """Stop routing and loading. The store is the caller's to close."""
         self.checkup.stopping = True
         self.feeds.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self.trust.close()
         await self.router.close()
 

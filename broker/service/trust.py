@@ -28,6 +28,7 @@ from broker.protocol.exchange import Exchange
 from broker.protocol.limits import REGISTRY_BYTES
 from broker.protocol.registry import Registry, follow, open_registry
 from broker.service.vault import Purpose, Vault
+from broker.store.cancelling import end
 from broker.store.members import Members
 
 log = structlog.get_logger("harkara.trust")
@@ -157,9 +158,7 @@ class Trust:
 
     async def close(self) -> None:
         """Stop loading."""
-        for task in list(self._loading):
-            task.cancel()
-        await asyncio.gather(*self._loading, return_exceptions=True)
+        await end(self._loading)
 
     def _put(self, registry: Registry, entitlements: Entitlements) -> None:
         self._pair = registry, entitlements

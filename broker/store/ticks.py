@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 
 from broker.errors import HarkaraError
 from broker.store import names
+from broker.store.cancelling import end
 from broker.store.connection import BLOCK_MS, Connections
 from broker.store.inboxes import Inboxes
 from broker.store.records import Head
@@ -86,8 +87,7 @@ class Ticks:
     async def close(self) -> None:
         """Stop the reader. Watches stay silent from then on."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end([self._task])
             self._task = None
 
     def watch(self, agency: str) -> Watch:
