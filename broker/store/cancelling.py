@@ -1,8 +1,8 @@
 """Ending tasks that talk to a store.
 
-redis-py sends each command through `asyncio.wait_for`, which before Python 3.12 loses a cancellation that arrives
-together with the result (cpython #86296): the task goes on as if nothing had been said, and whoever waits for its
-end waits for ever. So a task is told again until it has ended.
+redis-py sends each command through `asyncio.wait_for`, which before Python 3.12 loses a cancellation that
+arrives together with the result (cpython #86296): the task goes on as if nothing had been said, and whoever
+waits for its end waits for ever. So a task is told again until it has ended.
 """
 
 from __future__ import annotations

@@ -1,0 +1,55 @@
+"""The nonces of signed reads: each once for each key, for as long as its signature could pass again.
+
+Kept in this process alone: a read taken once by each of two brokers, or of two workers, gives its own
+caller's answer twice and changes nothing. What a replay could gain elsewhere is stopped by `@authority`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Final
+
+from broker.errors import RateLimited, Replayed, Unavailable
+from broker.protocol.limits import READ_AGE_US, SECOND_US
+
+KEEP_US: Final = 2 * READ_AGE_US + SECOND_US
+"""`created` may be 60 s ahead, and passes until 60 s after it."""
+PER_KEY: Final = 12_000
+"""100 reads a second, all the time."""
+IN_ALL: Final = 500_000
+
+
+class Nonces:
+    """Remembers (key, nonce). Bounded for each key, so that one agency cannot use up another's room."""
+
+    def __init__(self, *, per_key: int = PER_KEY, in_all: int = IN_ALL) -> None:
+        self._per_key = per_key
+        self._in_all = in_all
+        self._seen: set[tuple[bytes, str]] = set()
+        self._order: deque[tuple[int, bytes, str]] = deque()
+        self._of_key: Counter[bytes] = Counter()
+
+    def use(self, kid: bytes, nonce: str, now: int) -> None:
+        """Use a nonce of a key at `now` (µs). Only for signatures that were verified: else anyone could
+        fill this.
+
+        Raises `Replayed`, `RateLimited` when the key has used too many, `Unavailable` when all together have.
+        """
+        self._forget(now)
+        if (kid, nonce) in self._seen:
+            raise Replayed("this nonce was used before: sign each request anew")
+        if self._of_key[kid] >= self._per_key:
+            raise RateLimited(f"more than {self._per_key} signed reads in two minutes", retry_after=2.0)
+        if len(self._seen) >= self._in_all:
+            raise Unavailable("too many signed reads", retry_after=2.0)
+        self._seen.add((kid, nonce))
+        self._order.append((now + KEEP_US, kid, nonce))
+        self._of_key[kid] += 1
+
+    def _forget(self, now: int) -> None:
+        while self._order and self._order[0][0] < now:
+            _, kid, nonce = self._order.popleft()
+            self._seen.discard((kid, nonce))
+            self._of_key[kid] -= 1
+            if not self._of_key[kid]:
+                del self._of_key[kid]

@@ -1,0 +1,34 @@
+"""`GET /v1/pair-keys/{id}`: a sealed pair key, for its member alone."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from aiohttp import web
+
+from broker.errors import NotFound
+from broker.protocol import dsse
+from broker.web.body import refuse_body
+from broker.web.context import CALLERS, SERVICE
+from broker.web.negotiation import JSON, choose
+from broker.web.query import read_query
+from broker.web.replies import json_reply
+
+_PAIR_KEY_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/v1/pair-keys/{id}", allow_head=False)
+async def sealed(request: web.Request) -> web.StreamResponse:
+    """Give the caller its sealed pair key."""
+    pkid = request.match_info["id"]
+    if _PAIR_KEY_ID.fullmatch(pkid) is None:
+        raise NotFound("there is no such pair key for this agency")
+    read_query(request)
+    refuse_body(request)
+    choose(request, [JSON])
+    caller = request.app[CALLERS].identify(request)
+    envelope = await request.app[SERVICE].pair_keys.sealed(caller.agency, bytes.fromhex(pkid))
+    return json_reply(dsse.to_json(envelope))
