@@ -6,7 +6,7 @@ Positions are (longitude, latitude), as in GeoJSON and unlike CAP. A circle is a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
@@ -108,6 +108,3 @@ class Area(Record, frozen=True, kw_only=True):
             },
         ),
     )
-
-
-GEOMETRIES: Final = (Point, Polygon, MultiPolygon)

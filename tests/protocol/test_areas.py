@@ -74,6 +74,12 @@ def test_an_area_is_taken(fields: dict[str, Any]) -> None:
             id="an-open-ring",
         ),
         pytest.param(
+            {"geometry": _polygon([*RING[:3], [61.61, 25.03]])},
+            "/geometry/coordinates/0/3",
+            "close the ring",
+            id="a-ring-open-in-latitude-alone",
+        ),
+        pytest.param(
             {"geometry": _polygon(RING, RING[:3])},
             "/geometry/coordinates/1",
             "at least 4",

@@ -104,6 +104,7 @@ def test_a_document_above_its_size_is_refused_unread() -> None:
         pytest.param(b"[" * 262_144, id="brackets"),
         pytest.param(b'"' + rb"\"" * 131_000, id="an-unterminated-string-of-escapes"),
         pytest.param(b'["' + rb"\\" * 131_000, id="an-unterminated-string-of-backslashes"),
+        pytest.param(b"[" + b"[]," * 300 + b'"' + rb"\"" * 130_000, id="the-same-after-many-brackets"),
         pytest.param(b'"' * 262_144, id="quotation-marks"),
         pytest.param(b"[]" * 131_000, id="many-documents"),
         pytest.param(b"[" + b"[]," * 87_000, id="cut-short"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 
@@ -116,6 +117,24 @@ def test_normalised_text_is_in_nfc_and_good_text_stays_as_it_is(any_text: str) -
 def test_a_document_called_plain_has_no_problem(document: str) -> None:
     if text.is_plain(document):
         assert text.check_text(document) is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(r'{"a":"\u202e"}', id="a-hidden-character-as-escape"),
+        pytest.param(r'{"a":"cafe\u0301"}', id="a-decomposed-accent-half-as-escape"),
+        pytest.param(r'{"a":"\t"}', id="a-tab-as-escape"),
+        pytest.param(r'{"\u0000":1}', id="a-zero-in-a-name-as-escape"),
+        pytest.param('{"a":"\u202e"}', id="a-hidden-character-as-it-is"),
+        pytest.param('{"a":"cafe\u0301"}', id="a-decomposed-accent-as-it-is"),
+    ],
+)
+def test_no_spelling_of_a_document_hides_what_its_text_is(document: str) -> None:
+    value = json.loads(document)
+    assert not text.is_plain(document)
+    assert not text.is_good(value)
+    assert len(list(text.problems(value))) == 1
 
 
 def test_normalising_a_document_reaches_names_and_lists() -> None:
