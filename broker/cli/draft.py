@@ -14,14 +14,13 @@ from broker.cli.output import pretty, remark
 from broker.protocol.vocabulary import CATEGORIES, MARKINGS, SEVERITIES, STATUSES
 
 EXAMPLE = """
-$ harkara draft human-smuggling > boat.json
-$ harkara draft drug-smuggling --short --status Exercise \\
-    --headline "12 kg of methamphetamine expected at Torkham" > lorry.json
+$ harkara draft human-smuggling > to-fill-in.json
+$ harkara draft human-smuggling --short --headline "Boat expected off Gwadar" > boat.json
 """
 
 
 @command("draft", example=EXAMPLE)
-@click.argument("category", type=click.Choice(CATEGORIES))
+@click.argument("category", metavar="CATEGORY", type=click.Choice(CATEGORIES))
 @flag("--headline", default="", help="What it is about, in one line.")
 @flag("--description", default="", help="What is known.")
 @flag(
@@ -38,6 +37,9 @@ def draft(as_json: bool, **given: Any) -> None:
 
     Texts that only you know are empty. Fill them in or remove them: a bulletin with an empty text
     is not sent. Id, originator, exchange and the time of sending are filled in when it is posted.
+
+    CATEGORY is terrorism, human-trafficking, human-smuggling, drug-smuggling, arms-smuggling,
+    goods-smuggling, organised-crime, financial-crime, cybercrime or other.
     """
     made = draft_of(given.pop("category"), now=now(), **given)
     click.echo(json.dumps(made, ensure_ascii=False) if as_json else pretty(made))

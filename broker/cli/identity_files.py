@@ -9,7 +9,7 @@ from pathlib import Path
 
 from broker.cli import files
 from broker.cli.moment import SLACK_US, whole_second
-from broker.cli.refusals import MisuseError
+from broker.cli.refusals import MisuseError, brief
 from broker.errors import HarkaraError, NotAuthentic, UnsafeConfiguration
 from broker.protocol import dsse, strictjson
 from broker.protocol.bulletin import Contact
@@ -67,7 +67,7 @@ def load_identity(path: Path) -> Identity:
     try:
         return read_identity(content)
     except HarkaraError as error:
-        raise MisuseError(f"{path} is not an identity file: {error.detail}") from None
+        raise MisuseError(f"{path} is not an identity file: {brief(error)}") from None
 
 
 def load_exchange(path: Path) -> Exchange:
@@ -78,7 +78,7 @@ def load_exchange(path: Path) -> Exchange:
     try:
         return read_exchange(content)
     except HarkaraError as error:
-        raise MisuseError(f"{path} is not an exchange.json: {error.detail}") from None
+        raise MisuseError(f"{path} is not an exchange.json: {brief(error)}") from None
 
 
 def load_card(path: Path) -> Card:
@@ -94,7 +94,7 @@ def load_envelope(path: Path, what: str) -> dsse.Envelope:
     try:
         return dsse.from_json(strictjson.decode(content, max_bytes=files.LIMIT_BYTES))
     except HarkaraError as error:
-        raise MisuseError(f"{path} is not {what}: {error.detail}") from None
+        raise MisuseError(f"{path} is not {what}: {brief(error)}") from None
 
 
 def prove_sealing(card: Card) -> None:

@@ -32,7 +32,6 @@ from broker.protocol.registry import open_registry
 
 EXAMPLE = """
 $ harkara init exchange --name "Harkara of Pakistan"
-$ ls exchange
 """
 
 

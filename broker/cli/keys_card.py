@@ -16,10 +16,8 @@ from broker.cli.parameters import FILE
 from broker.cli.trust_files import as_file
 
 EXAMPLE = """
-$ harkara init exchange
-$ harkara keys new pk.anf --exchange exchange/exchange.json --out anf
-$ harkara keys card anf/pk.anf.card.json
-$ harkara keys card anf/pk.anf.key --name "Anti-Narcotics Force" --out anf/newer.card.json
+$ harkara keys card fia/pk.fia.card.json
+$ harkara keys card anf/pk.anf.key --name "Anti-Narcotics Force" --out anf/named.card.json
 """
 
 

@@ -14,7 +14,7 @@ from broker.cli.identity_files import checked_card, load_exchange, make_identity
 from broker.cli.moment import DURATION, now
 from broker.cli.output import remark, result
 from broker.cli.parameters import AGENCY, DIRECTORY, FILE
-from broker.cli.refusals import MisuseError
+from broker.cli.refusals import MisuseError, brief
 from broker.cli.trust_files import EXCHANGE, as_file
 from broker.errors import HarkaraError
 from broker.protocol import schema_walk
@@ -22,11 +22,10 @@ from broker.protocol.bulletin import Contact
 from broker.protocol.card import Role
 
 EXAMPLE = """
-$ harkara init exchange
 $ harkara keys new pk.fia --exchange exchange/exchange.json --out fia \\
     --name "Federal Investigation Agency" --name-ur "وفاقی تحقیقاتی ادارہ" \\
     --desk "Duty desk" --phone +92519105555
-$ ls fia
+$ harkara keys new pk.anf --exchange exchange/exchange.json --out anf
 """
 
 
@@ -105,7 +104,7 @@ def read_contact(desk: str | None, phone: str | None, hours: str | None) -> Cont
         return schema_walk.read_object(fields, Contact)
     except HarkaraError as error:
         raise MisuseError(
-            f"the contact is not complete: {error.detail}", "--desk and --phone go together"
+            f"the contact is not complete: {brief(error)}", "--desk and --phone go together"
         ) from None
 
 

@@ -20,9 +20,7 @@ from broker.cli.refusals import MisuseError
 from broker.cli.trust_files import as_file
 
 EXAMPLE = """
-$ harkara init exchange
-$ harkara keys new pk.asf --exchange exchange/exchange.json --out asf
-$ harkara keys rotate asf/pk.asf.key --card asf/pk.asf.card.json
+$ harkara keys rotate anf/pk.anf.key --card anf/pk.anf.card.json
 """
 
 

@@ -57,6 +57,15 @@ def harmless(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text)
 
 
+def brief(error: HarkaraError) -> str:
+    """Give an error in one line: its detail, and the first thing that is wrong."""
+    if not error.problems:
+        return error.detail
+    first = error.problems[0]
+    where = f"{first.pointer}: " if first.pointer else ""
+    return f"{error.detail} ({where}expected {first.expected}, got {first.got})"
+
+
 def tell(error: HarkaraError | MisuseError | OSError | click.ClickException, *, as_json: bool) -> int:
     """Say on stderr what is wrong, and give the exit code."""
     match error:

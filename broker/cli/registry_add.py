@@ -24,12 +24,10 @@ from broker.protocol.entitlements import EntitlementsDocument
 from broker.protocol.vocabulary import CATEGORIES, MARKINGS, STATUSES
 
 EXAMPLE = """
-$ harkara init exchange
-$ harkara keys new pk.fia --exchange exchange/exchange.json --out fia
 $ harkara registry add fia/pk.fia.card.json --data exchange \\
     --originate human-smuggling,human-trafficking --receive all --marking TLP:RED
-$ harkara registry sign --data exchange
-$ harkara registry publish --data exchange --offline
+$ harkara registry add anf/named.card.json --data exchange \\
+    --originate drug-smuggling --receive drug-smuggling,human-smuggling
 """
 
 CATEGORIES_TYPE: Final = Listed("categories", CATEGORIES)

@@ -21,16 +21,10 @@ from broker.protocol.entitlements import EntitlementsDocument
 from broker.protocol.head import EPOCH_BYTES
 from broker.protocol.registry_document import RegistryDocument, RevocationDocument
 
-BEGIN = """
-$ harkara init exchange
-$ harkara keys new pk.ctd-punjab --exchange exchange/exchange.json --out ctd
-$ harkara registry add ctd/pk.ctd-punjab.card.json --data exchange --receive all
-"""
-
 Edit = Callable[[RegistryDocument, EntitlementsDocument], tuple[RegistryDocument, EntitlementsDocument]]
 
 
-@command("group", example=BEGIN + "$ harkara registry group ctds pk.ctd-punjab --data exchange")
+@command("group", example="$ harkara registry group federal pk.fia pk.anf --data exchange")
 @click.argument("name")
 @click.argument("agencies", nargs=-1, type=AGENCY)
 @trust_flags
@@ -51,7 +45,7 @@ def group(name: str, agencies: tuple[str, ...], trust: TrustFiles, as_json: bool
     _edit(trust, edit, as_json)
 
 
-@command("revoke", example=BEGIN + "$ harkara registry revoke pk.ctd-punjab --data exchange")
+@command("revoke", example="$ harkara registry revoke pk.anf --data exchange")
 @click.argument("which", metavar="AGENCY|KID")
 @trust_flags
 @flag("--since", type=MOMENT, default="0s", help="From when it is void: a time.  [default: now]")
@@ -85,7 +79,7 @@ def revoke(which: str, trust: TrustFiles, since: str, as_json: bool) -> None:
     _edit(trust, edit, as_json)
 
 
-@command("renew", example="$ harkara init exchange\n$ harkara registry renew --data exchange --valid 365d")
+@command("renew", example="$ harkara registry renew --data exchange --valid 365d")
 @trust_flags
 @flag("--valid", type=DURATION, default="365d", show_default=True, help="How long from now.")
 @flag("--grace", type=DURATION, default="30d", show_default=True, help="How long work goes on after that.")
@@ -104,7 +98,7 @@ def renew(trust: TrustFiles, valid: int, grace: int, as_json: bool) -> None:
     _edit(trust, edit, as_json)
 
 
-@command("epoch", example="$ harkara init exchange\n$ harkara registry epoch --data exchange")
+@command("epoch", example="$ harkara registry epoch --data exchange")
 @trust_flags
 def epoch(trust: TrustFiles, as_json: bool) -> None:
     """Begin a new epoch: inboxes are numbered from 1 again.

@@ -19,7 +19,7 @@ import msgspec
 from broker.cli import files
 from broker.cli.moment import now, whole_second
 from broker.cli.output import pretty
-from broker.cli.refusals import MisuseError
+from broker.cli.refusals import MisuseError, brief
 from broker.cli.trust_files import InForce, TrustFiles
 from broker.errors import HarkaraError, Problem, SchemaError
 from broker.protocol import dsse, schema_walk, strictjson, times
@@ -115,7 +115,7 @@ def read_draft(trust: TrustFiles) -> Draft:
             _envelope(value["registry"], "/registry"), _envelope(value["entitlements"], "/entitlements")
         )
     except HarkaraError as error:
-        raise MisuseError(f"{trust.draft} is not a next version of the registry: {error.detail}") from None
+        raise MisuseError(f"{trust.draft} is not a next version of the registry: {brief(error)}") from None
 
 
 def write_draft(trust: TrustFiles, draft: Draft) -> None:

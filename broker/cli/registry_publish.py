@@ -18,9 +18,6 @@ from broker.protocol.entitlements import read_entitlements
 from broker.protocol.registry import follow
 
 EXAMPLE = """
-$ harkara init exchange
-$ harkara registry renew --data exchange
-$ harkara registry sign --data exchange
 $ harkara registry publish --data exchange --offline
 """
 

@@ -16,9 +16,8 @@ from broker.cli.trust_files import ENTITLEMENTS, EXCHANGE, NEXT, REGISTRY, Trust
 from broker.protocol.registry import Standing, open_registry
 
 EXAMPLE = """
-$ harkara init exchange
 $ harkara registry show --data exchange
-$ harkara registry show --registry exchange/registry.json --exchange exchange/exchange.json
+$ harkara registry show --registry exchange/registry.json
 """
 
 

@@ -8,7 +8,7 @@ from broker.cli import files
 from broker.cli.command import command, flag
 from broker.cli.output import remark, result
 from broker.cli.parameters import FILE
-from broker.cli.refusals import MisuseError
+from broker.cli.refusals import MisuseError, brief
 from broker.cli.registry_draft import read_draft, require_next, signed_by, write_draft
 from broker.cli.registry_words import changes
 from broker.cli.trust_files import TrustFiles, trust_flags
@@ -18,8 +18,6 @@ from broker.protocol.key_files import read_root_key
 from broker.protocol.keys import SigningKey
 
 EXAMPLE = """
-$ harkara init exchange
-$ harkara registry renew --data exchange
 $ harkara registry sign --data exchange --root-key exchange/root.key
 """
 
@@ -72,4 +70,4 @@ def _load(path: Path) -> SigningKey:
     try:
         return read_root_key(content)
     except HarkaraError as error:
-        raise MisuseError(f"{path} is not a root key: {error.detail}") from None
+        raise MisuseError(f"{path} is not a root key: {brief(error)}") from None

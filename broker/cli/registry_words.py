@@ -26,10 +26,13 @@ def cards_of(registry: RegistryDocument) -> dict[str, Card]:
 def grant_words(grant: GrantDocument) -> list[str]:
     """Give what an agency may, in lines."""
     receive = listed(grant.receive.categories, CATEGORIES)
-    named = ", only what names it" if grant.receive.only_named else ""
+    if grant.receive.categories:
+        receive += f" up to {grant.receive.marking}" + (
+            ", only what names it" if grant.receive.only_named else ""
+        )
     return [
         f"  originates   {listed(grant.originate, CATEGORIES)}",
-        f"  receives     {receive} up to {grant.receive.marking}{named}",
+        f"  receives     {receive}",
         f"  statuses     {listed(grant.statuses, STATUSES)}",
     ]
 

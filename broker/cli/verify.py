@@ -16,7 +16,7 @@ from broker.cli.moment import now
 from broker.cli.output import result
 from broker.cli.parameters import FILE
 from broker.cli.proofs import read_proof, verify_proof
-from broker.cli.refusals import MisuseError, harmless
+from broker.cli.refusals import MisuseError, brief, harmless
 from broker.cli.trust_files import EXCHANGE
 from broker.errors import HarkaraError, NotAuthentic
 from broker.protocol import times
@@ -24,7 +24,7 @@ from broker.protocol.registry import open_registry
 
 EXAMPLE = """
 $ harkara verify post.json --registry exchange/registry.json
-$ harkara verify post.json --registry exchange/registry.json --out bulletin.json
+$ harkara verify post.json --registry exchange/registry.json --out signed-bytes.json
 """
 
 
@@ -44,11 +44,11 @@ def verify(file: str, registry: Path, exchange: Path | None, out: Path | None, a
     try:
         proof = read_proof(files.read_input(file, "a signed file"))
     except HarkaraError as error:
-        raise MisuseError(f"{file} is not a signed file: {error.detail}") from None
+        raise MisuseError(f"{file} is not a signed file: {brief(error)}") from None
     try:
         verified = verify_proof(proof, trusted, now())
     except HarkaraError as error:
-        raise NotAuthentic(f"NOT AUTHENTIC: {error.detail}", *error.problems) from None
+        raise NotAuthentic(error.detail, *error.problems) from None
     if out is not None:
         files.write_new(out, proof.statement.payload)
     found: dict[str, Any] = {

@@ -1,0 +1,35 @@
+"""Documents of others (CAP 1.2, STIX 2.1) as bulletins. Loaded only when one is posted: it needs
+harkara[interop].
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from broker.interop.cap import read_cap
+from broker.interop.imported import ImportDefaults, Imported, Refused
+from broker.protocol.vocabulary import Category, Marking
+
+
+def read_foreign(
+    form: Literal["cap", "stix"],
+    content: bytes,
+    originator: str,
+    category: Category | None,
+    marking: Marking | None,
+    expires_at: int | None,
+    now: int,
+) -> tuple[list[Imported], list[tuple[str, tuple[str, ...]]]]:
+    """Give what can be posted, and what cannot: its label and why. Times in µs since the epoch."""
+    defaults = ImportDefaults(category, marking, expires_at)
+    if form == "cap":
+        read = read_cap
+    else:
+        from broker.interop.stix import read_stix as read
+    found = read(content, originator=originator, defaults=defaults, now=now)
+    refused = [
+        (one.label, (one.reason, *(f"{p.pointer}: expected {p.expected}, got {p.got}" for p in one.problems)))
+        for one in found
+        if isinstance(one, Refused)
+    ]
+    return [one for one in found if isinstance(one, Imported)], refused

@@ -1,0 +1,41 @@
+"""Each test of the commands has a home of its own, no variables of Harkara's, and stands in an empty directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.runner import must
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("HARKARA_"):
+            monkeypatch.delenv(name)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(work)
+
+
+@pytest.fixture
+def exchange() -> Path:
+    """A new exchange in the directory `exchange`."""
+    must("init", "exchange")
+    return Path("exchange")
+
+
+@pytest.fixture
+def enrolled(exchange: Path) -> Path:
+    """An exchange with pk.fia (originates all) and pk.anf, identities in `fia` and `anf`, its registry published."""
+    for agency, place in (("pk.fia", "fia"), ("pk.anf", "anf")):
+        must("keys", "new", agency, "--exchange", exchange / "exchange.json", "--out", place)
+        grant = ("--originate", "all", "--receive", "all", "--marking", "TLP:RED")
+        must("registry", "add", f"{place}/{agency}.card.json", "--data", exchange, *grant)
+    must("registry", "sign", "--data", exchange)
+    must("registry", "publish", "--data", exchange, "--offline")
+    return exchange

@@ -1,0 +1,139 @@
+"""What holds for all commands: they teach, they speak JSON, each flag has its variable, nothing is loaded early."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+
+from broker.cli.command import HarkaraCommand
+from broker.cli.main import ENTRIES, harkara
+from tests.cli.runner import call, environment, every_command, program
+
+COMMANDS = [pytest.param(name, command, id=name.replace(" ", "-")) for name, command in every_command()]
+FLAGS = [
+    pytest.param(parameter, id=f"{name} {parameter.opts[0]}".replace(" ", ""))
+    for name, command in every_command()
+    for parameter in command.params
+    if isinstance(parameter, click.Option)
+]
+HEAVY = ("aiohttp", "asyncio", "cryptography", "lxml", "msgpack", "msgspec", "redis", "rich", "structlog")
+START_UP_S = 0.3
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS)
+def test_each_command_ends_its_help_with_an_example_that_calls_it(name: str, command: click.Command) -> None:
+    done = call(*name.split(), "--help")
+    assert done.code == 0
+    assert f"$ harkara {name}" in done.out.partition("Example:")[2]
+    assert isinstance(command, HarkaraCommand)
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS)
+def test_each_command_says_in_its_help_what_it_does(name: str, command: click.Command) -> None:
+    assert command.help
+    assert command.short_help
+    assert command.short_help[0].islower()
+    assert not command.short_help.endswith(".")
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS)
+def test_each_command_has_json(name: str, command: click.Command) -> None:
+    assert "--json" in [option for parameter in command.params for option in parameter.opts]
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_each_flag_names_its_variable_and_says_what_it_is(flag: click.Option) -> None:
+    long = next(name for name in flag.opts if name.startswith("--"))
+    variable = "HARKARA_" + long[2:].upper().replace("-", "_")
+    named = [flag.envvar] if isinstance(flag.envvar, str) else list(flag.envvar or [])
+    assert named[0] == variable
+    assert flag.show_envvar
+    assert flag.help
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS)
+def test_no_help_is_wider_than_the_page(name: str, command: click.Command) -> None:
+    lines = call(*name.split(), "--help").out.splitlines()
+    assert [line for line in lines if len(line) > 90 and not line.startswith("  ")] == []
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS)
+def test_an_unknown_flag_is_a_usage_error_in_words_or_in_json(name: str, command: click.Command) -> None:
+    told = program(*name.split(), "--no-such-flag")
+    assert (told.code, told.out) == (2, "")
+    assert "--no-such-flag" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_the_list_of_commands_holds_the_summary_of_each() -> None:
+    listed = call("--help").out
+    for entry in ENTRIES:
+        assert re.search(rf"^  {entry.name} +{re.escape(entry.summary)}$", listed, re.MULTILINE)
+
+
+def test_a_refusal_of_usage_is_json_when_json_is_asked_for() -> None:
+    told = program("draft", "piracy", "--json")
+    assert told.code == 2
+    found = json.loads(told.err)
+    assert (found["code"], found["exit_code"]) == ("usage", 2)
+    assert "piracy" in found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "nearest"),
+    [
+        pytest.param(["regsitry"], "registry", id="a-group"),
+        pytest.param(["veryfy", "x"], "verify", id="a-command"),
+        pytest.param(["registry", "sing"], "sign", id="within-a-group"),
+    ],
+)
+def test_a_mistyped_command_is_answered_with_the_nearest_one(typed: list[str], nearest: str) -> None:
+    done = program(*typed)
+    assert done.code == 2
+    assert f"{nearest}?" in done.err
+
+
+def test_the_list_of_commands_loads_nothing_heavy() -> None:
+    code = "import sys; from broker.cli.main import harkara; harkara(['--help'], standalone_mode=False)"
+    tail = "; print(*(m for m in sys.modules), sep='\\n', file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code + tail], capture_output=True, text=True, env=environment(), check=True
+    )
+    assert {name.partition(".")[0] for name in done.stderr.split()} & set(HEAVY) == set()
+
+
+def test_the_program_starts_in_time() -> None:
+    bare, own = [], []
+    for _ in range(5):  # the best of five: what the machine does beside it is not ours
+        bare.append(_seconds([sys.executable, "-c", "pass"]))
+        own.append(_seconds([sys.executable, "-c", "from broker.cli.main import main; main()", "--help"]))
+    assert min(own) - min(bare) < START_UP_S
+
+
+def test_the_version_is_told() -> None:
+    from broker import __version__
+
+    assert __version__ in call("--version").out
+
+
+def test_without_a_command_the_commands_are_listed() -> None:
+    done = program()
+    assert done.code == 2
+    assert "For an agency" in done.err
+
+
+def test_all_commands_are_reached_from_the_table() -> None:
+    assert {entry.name for entry in ENTRIES} == set(harkara.list_commands(click.Context(harkara)))
+    assert len(COMMANDS) > len(ENTRIES)
+
+
+def _seconds(line: list[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(line, capture_output=True, check=True, env=environment())
+    return time.perf_counter() - began
