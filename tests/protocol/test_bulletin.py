@@ -314,6 +314,12 @@ def test_all_problems_are_named_at_once() -> None:
     }
 
 
+def test_an_escape_hides_nothing() -> None:
+    document = filled(text={"en": {"headline": "a\u202eb"}})
+    with pytest.raises(SchemaError, match=r"U\+202E at column 2"):
+        read_bulletin(json.dumps(document, ensure_ascii=True).encode())
+
+
 @pytest.mark.parametrize(
     "value", [[], "x", 5, True, [filled()]], ids=["list", "text", "number", "truth", "wrapped"]
 )
