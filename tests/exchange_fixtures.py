@@ -332,7 +332,7 @@ def grant(
     return _grant(originate, receive, marking, statuses, only_named=only_named)
 
 
-def bulletin_fields(exchange: TestExchange, originator: str, **fields: Any) -> dict[str, Any]:
+def bulletin_fields(exchange: TestExchange, originator: str, /, **fields: Any) -> dict[str, Any]:
     """Give a bulletin's JSON object: a small Actual terrorism Alert, sent at the exchange's `now`, good for a
     day; `fields` replace or add, None leaves out. The id, unless given, follows from the rest.
     """
@@ -363,6 +363,7 @@ def bulletin_fields(exchange: TestExchange, originator: str, **fields: Any) -> d
 def sign_bulletin(
     exchange: TestExchange,
     originator: str,
+    /,
     *,
     to: Iterable[str] = (),
     excepted: Iterable[str] = (),
@@ -384,6 +385,7 @@ def sign_receipt(
     statement: dsse.Envelope,
     sealed: bytes,
     kind: str = "opened",
+    /,
     **fields: Any,
 ) -> dsse.Envelope:
     """Sign `agency`'s receipt for somebody's bulletin; `sealed` is the digest in its stamp."""
@@ -406,7 +408,7 @@ def sign_receipt(
 
 
 def sign_acknowledgement(
-    exchange: TestExchange, agency: str, number: int, chain: bytes, **fields: Any
+    exchange: TestExchange, agency: str, number: int, chain: bytes, /, **fields: Any
 ) -> dsse.Envelope:
     """Sign `agency`'s acknowledgement of everything up to `number`."""
     usual: dict[str, Any] = {
@@ -421,7 +423,9 @@ def sign_acknowledgement(
     return sign_json(exchange, agency, ACKNOWLEDGEMENT_TYPE, usual | fields)
 
 
-def sign_subscription(exchange: TestExchange, agency: str, version: int = 1, **fields: Any) -> dsse.Envelope:
+def sign_subscription(
+    exchange: TestExchange, agency: str, version: int = 1, /, **fields: Any
+) -> dsse.Envelope:
     """Sign what `agency` wants to hear: `categories`, `areas`, `severity`."""
     usual: dict[str, Any] = {
         "exchange": exchange.id.hex(),
