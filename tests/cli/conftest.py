@@ -1,4 +1,6 @@
-"""Each test of the commands has a home of its own, no variables of Harkara's, and stands in an empty directory."""
+"""Each test of the commands has a home of its own, no variables of Harkara's, and stands in an
+empty directory.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def exchange() -> Path:
 
 @pytest.fixture
 def enrolled(exchange: Path) -> Path:
-    """An exchange with pk.fia (originates all) and pk.anf, identities in `fia` and `anf`, its registry published."""
+    """An exchange with pk.fia (originates all) and pk.anf, identities in `fia` and `anf`, its
+    registry published.
+    """
     for agency, place in (("pk.fia", "fia"), ("pk.anf", "anf")):
         must("keys", "new", agency, "--exchange", exchange / "exchange.json", "--out", place)
         grant = ("--originate", "all", "--receive", "all", "--marking", "TLP:RED")

@@ -1,4 +1,6 @@
-"""What holds for all commands: they teach, they speak JSON, each flag has its variable, nothing is loaded early."""
+"""What holds for all commands: they teach, they speak JSON, each flag has its variable, nothing is
+loaded early.
+"""
 
 from __future__ import annotations
 
