@@ -183,10 +183,12 @@ class EmbeddedStore:
             with self.directory.log.open("rb") as log:
                 log.seek(self._log_start)
                 text = log.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return "it has logged nothing"
         except OSError as error:
             return f"its log cannot be read ({error.strerror})"
         lines = text.splitlines()[-LOG_TAIL_LINES:]
-        told = "; ".join(line.strip() for line in lines if line.strip()) or "its log is empty"
+        told = "; ".join(line.strip() for line in lines if line.strip()) or "it has logged nothing"
         if "No space left on device" in text:
             return f"the disk is full, free space in {self.directory.path} ({told})"
         return told
