@@ -9,6 +9,7 @@ return together.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import TypeVar
 from broker.errors import HarkaraError, RateLimited, RegistryExpired, RequestTimeout, Unavailable, Unreachable
 
 T = TypeVar("T")
+log = logging.getLogger("harkara.client")
 
 FIRST_SECONDS = 0.5
 MOST_SECONDS = 30.0
@@ -46,12 +48,20 @@ def chance() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """For how long a request is repeated: no attempt begins later than `seconds` after the first."""
+    """For how long a request is repeated: no attempt begins later than `seconds` (may be infinite) after the
+    first.
+    """
 
     seconds: float
 
-    async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Give what `attempt` gives, repeated while it may succeed later. Raises its last error."""
+    async def call(
+        self, attempt: Callable[[], Awaitable[T]], *, between: Callable[[], Awaitable[None]] | None = None
+    ) -> T:
+        """Give what `attempt` gives, repeated while it may succeed later; `between` is called after each
+        failure.
+
+        Raises the last error.
+        """
         loop = asyncio.get_running_loop()
         ends = loop.time() + self.seconds
         tries = 1
@@ -59,8 +69,11 @@ class Patience:
             try:
                 return await attempt()
             except HarkaraError as error:
+                if between is not None:
+                    await between()
                 pause = delay(tries, error, chance=chance())
                 if not may_succeed_later(error) or loop.time() + pause > ends:
                     raise
+                log.info("the broker does not serve (%s), again in %.1f s", error.code, pause)
                 await asyncio.sleep(pause)
                 tries += 1

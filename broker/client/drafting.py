@@ -1,7 +1,8 @@
 """From what an agency wants to say to a signed post: filled in, normalised, validated, addressed, signed.
 
-What the broker would refuse is refused here first, by the same validator and with the same words, before anything is
-signed or sent. Pure: time, entropy and id are handed in. Source: docs, "The bulletin"; schemas/protocol.md.
+What the broker would refuse is refused here first, by the same validator and with the same words, before
+anything is signed or sent. Pure: time, entropy and id are handed in. Source: docs, "The bulletin";
+schemas/protocol.md.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What an agency asked for, in NFC: fields as given, and whom it is for. Its outbox name is made from it."""
+    """What an agency asked for, in NFC: fields as given, and whom it is for. It names the outbox's entry."""
 
     fields: dict[str, Any]
     to: tuple[str, ...]
@@ -39,7 +40,9 @@ class Draft:
 
 
 def draft_of(document: Mapping[str, Any] | Bulletin, to: Sequence[str], excepted: Sequence[str]) -> Draft:
-    """Take a document as it was given. Raises `Malformed` when it is no JSON object, or an agency stands twice."""
+    """Take a document as it was given. Raises `Malformed` when it is no JSON object, or an agency stands
+    twice.
+    """
     given = msgspec.to_builtins(document) if isinstance(document, Bulletin) else document
     if not isinstance(given, Mapping):
         raise Malformed("not a bulletin", Problem("", "an object", type(given).__name__))
@@ -55,7 +58,9 @@ def draft_of(document: Mapping[str, Any] | Bulletin, to: Sequence[str], excepted
     return Draft(fields, tuple(to), tuple(excepted))
 
 
-def complete(draft: Draft, author: Author, *, now: int, new_id: str, salt: bytes) -> tuple[Bulletin, Address | None]:
+def complete(
+    draft: Draft, author: Author, *, now: int, new_id: str, salt: bytes
+) -> tuple[Bulletin, Address | None]:
     """Fill in what the client knows, and validate: `id`, `originator`, `exchange`, `registry`, `sent` and
     `address_digest`, where they are missing. `now` in µs, `salt` 32 bytes.
 

@@ -98,6 +98,16 @@ def verify_head(envelope: dsse.Envelope, registry: Registry) -> Head:
     return head
 
 
+def claimed_registry(envelope: dsse.Envelope) -> int:
+    """Give the registry version that a head names, before it is verified: a hint of what to fetch. 0 for
+    none.
+    """
+    try:
+        return read_head(envelope.payload).registry_version
+    except HarkaraError:
+        return 0
+
+
 class InboxWalk:
     """Walks one inbox from a position. `position` is always where the items taken so far lead."""
 
@@ -143,22 +153,28 @@ class InboxWalk:
             self._hold_to_memory(entry, self._end)
         self._entry = entry
 
-    def take(self, item: Item) -> Reference:
-        """Take the next item, and give the (kind, digest) that the chain has for it. Raises `InboxBroken`."""
+    def expect(self, item: Item) -> Reference:
+        """Give the (kind, digest) that the chain has for the next item, which this must be. Raises
+        `InboxBroken`.
+        """
         here, entry = self._position, self._entry
         if item.number != here.after + 1:
             kind = GAP if item.number > here.after + 1 else ROLLBACK
             _break(kind, "an item out of turn", f"number {here.after + 1}", f"number {item.number}")
         if entry is None:
             _break(GAP, "an item without the entry that holds it", f"the entry of {item.number}", "none")
-        reference = entry.references[item.number - entry.first]
-        if item.number < entry.last:
+        return entry.references[item.number - entry.first]
+
+    def take(self, item: Item) -> None:
+        """Take the next item: the position moves behind it. Raises `InboxBroken`."""
+        self.expect(item)
+        here, entry = self._position, self._entry
+        if entry is not None and item.number < entry.last:
             self._position = replace(here, after=item.number, unfinished=self._end)
-        else:
-            chain = self._end.chain if self._end else None
-            self._position = replace(here, after=item.number, at=item.number, chain=chain, unfinished=None)
-            self._entry = self._end = None
-        return reference
+            return
+        chain = self._end.chain if self._end else None
+        self._position = replace(here, after=item.number, at=item.number, chain=chain, unfinished=None)
+        self._entry = self._end = None
 
     def stamped(self, taken_at: int) -> None:
         """Remember the time of a verified stamp (µs): later ones may lag the latest by little only."""

@@ -1,12 +1,13 @@
 """The outbox: signed statements, on disk before they are sent, so that nothing is ever said twice.
 
-A statement is named by what was asked for (the document as given, whom it is for), not by what was signed, since id and
-time are filled in anew each time. So asking for the same again finds the bytes that were signed first, and sends those:
-the broker answers a repeat with its first stamp. When it has stamped them the stamp is filed beside them.
+A statement is named by what was asked for (the document as given, whom it is for), not by what was signed,
+since id and time are filled in anew each time. So asking for the same again finds the bytes that were signed
+first, and sends those: the broker answers a repeat with its first stamp. When it has stamped them the stamp
+is filed beside them.
 
-A statement that was sent without an answer may have been accepted. It is dropped only on a refusal that the broker
-gives after it has looked for repeats, or to bytes that were never sent before.
-Files are for their owner alone: a post that waits for its broker is in clear here.
+A statement that was sent without an answer may have been accepted. It is dropped only on a refusal that the
+broker gives after it has looked for repeats, or to bytes that were never sent before. Files are for their
+owner alone: a post that waits for its broker is in clear here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from broker.client.backoff import may_succeed_later
 from broker.client.file_lock import waiting_for
 from broker.client.private_files import read_secret, remove_unfinished, write
 from broker.errors import (
@@ -28,7 +30,6 @@ from broker.errors import (
     MayNotOriginate,
     NotFound,
     OutOfWindow,
-    Unavailable,
     UnknownAgency,
     UnsafeConfiguration,
 )
@@ -41,15 +42,14 @@ KEPT_US = 30 * DAY_US
 """How long a statement is kept after it was signed: so long, asking for the same again is harmless."""
 
 AFTER_LOOK_UP: tuple[type[HarkaraError], ...] = (OutOfWindow, MayNotOriginate, UnknownAgency, IdConflict)
-"""What the broker refuses only after it has looked for the same bytes: they were not accepted before either."""
-
-NOT_ABOUT_THE_BYTES: tuple[type[HarkaraError], ...] = (Unavailable,)
+"""What the broker refuses only after looking for the same bytes: they were not accepted before either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One statement in the outbox. `body` is what is sent, `path` where to; times in µs; `again` tells that it was
-    here before, so that it may have been accepted already; `confirmed`: the broker was asked once more, later.
+    """One statement in the outbox. `body` is what is sent, `path` where to; times in µs; `again` tells that
+    it was here before, so that it may have been accepted already; `confirmed`: the broker was asked once
+    more, later.
     """
 
     name: str
@@ -83,7 +83,8 @@ class Outbox:
     def keep(self, wanted: list[tuple[str, Callable[[], Kept]]], *, anew: bool = False) -> list[Kept]:
         """Give the statement of each name, made and written when it is not there yet, or always when `anew`.
 
-        What is returned is on disk. Raises what the makers raise, and `UnsafeConfiguration` when the disk is full.
+        What is returned is on disk. Raises what the makers raise, and `UnsafeConfiguration` when the disk is
+        full.
         """
         with waiting_for(self._lock):
             found: list[Kept] = []
@@ -98,14 +99,17 @@ class Outbox:
             return found
 
     def file(self, kept: Kept, stamp: dsse.Envelope, *, confirmed: bool = False) -> Kept:
-        """File the verified stamp of a statement."""
+        """File the verified stamp of a statement. It need not reach the disk: a repeat would get it again."""
         filed = replace(kept, stamp=stamp, confirmed=confirmed)
-        self._write(filed)
+        self._write(filed, durable=False)
         return filed
 
     def refused(self, kept: Kept, error: HarkaraError, *, in_doubt: bool) -> bool:
-        """Drop a statement that the broker refused, unless it may have been accepted before. Tells whether it did."""
-        if (in_doubt and not isinstance(error, AFTER_LOOK_UP)) or isinstance(error, NOT_ABOUT_THE_BYTES):
+        """Drop a statement that the broker refused, unless it may have been accepted before. Tells whether it
+        did.
+        """
+        accepted = kept.stamp is not None or (in_doubt and not isinstance(error, AFTER_LOOK_UP))
+        if accepted or may_succeed_later(error):
             return False
         self._path(kept.name).unlink(missing_ok=True)
         return True
@@ -127,7 +131,7 @@ class Outbox:
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}.json"
 
-    def _write(self, kept: Kept) -> None:
+    def _write(self, kept: Kept, *, durable: bool = True) -> None:
         fields: dict[str, Any] = {
             "harkara": FORMAT,
             "path": kept.path,
@@ -135,11 +139,10 @@ class Outbox:
             "signed_at": kept.signed_at,
             "confirmed": kept.confirmed,
             "body": kept.body.decode(),
-            "statement": dsse.to_json(kept.statement),
         }
         if kept.stamp is not None:
             fields["stamp"] = dsse.to_json(kept.stamp)
-        write(self._path(kept.name), msgspec.json.encode(fields))
+        write(self._path(kept.name), msgspec.json.encode(fields), durable=durable)
 
     def _read(self, name: str) -> Kept | None:
         try:
@@ -155,7 +158,7 @@ class Outbox:
                 path=fields["path"],
                 id=fields["id"],
                 body=fields["body"].encode(),
-                statement=dsse.from_json(fields["statement"]),
+                statement=_statement_of(fields["body"].encode()),
                 signed_at=int(fields["signed_at"]),
                 stamp=dsse.from_json(fields["stamp"]) if "stamp" in fields else None,
                 confirmed=bool(fields["confirmed"]),
@@ -163,3 +166,9 @@ class Outbox:
         except (HarkaraError, KeyError, TypeError, ValueError, AttributeError):
             # Never silently signed anew: what it held may have been accepted.
             raise UnsafeConfiguration(f"{self._path(name)} is damaged: look at it, then remove it") from None
+
+
+def _statement_of(body: bytes) -> dsse.Envelope:
+    # A bulletin's statement stands in its post, a receipt is sent as it is.
+    sent = strictjson.decode(body, max_bytes=BODY_BYTES)
+    return dsse.from_json(sent["statement"] if isinstance(sent, dict) and "statement" in sent else sent)

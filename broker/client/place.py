@@ -2,6 +2,7 @@
 
 One file a consumer, written whole or not at all, forced to disk before an item is handed out and after it is
 finished with. So after a crash exactly the item in hand comes again, and is known to: its number is `handed`.
+A place belongs to one epoch of the store, and so does its file: a new epoch never writes over an old place.
 One reader a consumer: a lock is held while a feed reads, by the system, so that it ends with its process.
 """
 
@@ -39,42 +40,53 @@ class Place:
 
 
 class PlaceFile:
-    """The file and the lock of one consumer. Call `open` first and `close` last."""
+    """The file and the lock of one consumer. `open` locks, `close` gives the lock back."""
 
     def __init__(self, directory: Path, consumer: str) -> None:
-        self._path = directory / f"{consumer}.json"
+        self._directory = directory
         self._lock = FileLock(directory / f"{consumer}.lock")
         self._consumer = consumer
 
-    def open(self) -> Place | None:
-        """Lock the consumer and give its place, None when it has none yet.
-
-        Raises `UnsafeConfiguration` when another feed reads for this consumer, or the file cannot be read.
-        """
+    def open(self) -> None:
+        """Lock the consumer. Raises `UnsafeConfiguration` when another feed reads for it."""
         if not self._lock.acquire():
             raise UnsafeConfiguration(
                 f"another feed reads for the consumer {self._consumer!r}: end it, or name another consumer"
             )
+
+    def load(self, epoch: bytes) -> Place | None:
+        """Give the place in an epoch, None when there is none yet. Raises `UnsafeConfiguration` for a damaged
+        file.
+        """
+        path = self._path(epoch)
         try:
-            return read_place(read_secret(self._path))
+            place = read_place(read_secret(path))
+            if place.position.epoch != epoch:
+                raise ValueError("a place in another epoch")
         except NotFound:
             return None
         except UnsafeConfiguration:
-            self.close()
             raise
         except (HarkaraError, KeyError, TypeError, ValueError):
-            self.close()
             raise UnsafeConfiguration(
-                f"{self._path} cannot be read: remove it to begin at the first item of the inbox again"
+                f"{path} cannot be read: remove it to begin at the first item of the inbox again"
             ) from None
+        return place
 
     def save(self, place: Place) -> None:
         """Write the place through to disk. Raises `UnsafeConfiguration` when the disk does not take it."""
-        write(self._path, place_json(place))
+        write(self._path(place.position.epoch), place_json(place))
+
+    def forget(self, epoch: bytes) -> None:
+        """Remove the place in an epoch: the next feed begins at the first item."""
+        self._path(epoch).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Give the lock back."""
         self._lock.release()
+
+    def _path(self, epoch: bytes) -> Path:
+        return self._directory / f"{self._consumer}.{epoch.hex()}.json"
 
 
 def place_json(place: Place) -> bytes:

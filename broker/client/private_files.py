@@ -58,21 +58,22 @@ def read_public(path: Path) -> bytes:
         raise UnsafeConfiguration(f"{path} cannot be read: {error.strerror}") from None
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, for its owner alone, and force it to disk.
+def write(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file whole or not at all, for its owner alone, and force it to disk unless told not to.
 
     Raises `UnsafeConfiguration` when the disk does not take it.
     """
     temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
     try:
         try:
-            _write_through(temporary, content)
+            _write_new(temporary, content, durable)
             temporary.replace(path)
         except OSError:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
-        sync_directory(path.parent)
+        if durable:
+            sync_directory(path.parent)
     except OSError as error:
         raise UnsafeConfiguration(f"{path} cannot be written: {error.strerror}") from None
 
@@ -94,11 +95,12 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _write_through(path: Path, content: bytes) -> None:
+def _write_new(path: Path, content: bytes, durable: bool) -> None:
     # O_BINARY exists on Windows only, where line ends would be changed without it.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags, FILE_MODE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())

@@ -39,6 +39,18 @@ class Answer:
     body: bytes
 
 
+class Chunks:
+    """The body of an answer as it arrives. A read that is cancelled loses nothing."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def read(self) -> bytes:
+        """Give the next bytes, empty at the end. Raises `Unreachable`."""
+        with _named_failures():
+            return await self._response.content.readany()
+
+
 class Transport:
     """One session with one broker. `key` gives the signing key for reads; without it nothing can be read
     signed.
@@ -146,7 +158,7 @@ class Transport:
     @contextlib.asynccontextmanager
     async def stream(
         self, path: str, query: Mapping[str, str] | None = None, *, accept: str
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
+    ) -> AsyncIterator[Chunks]:
         """Give the chunks of a signed read that does not end by itself. Raises the broker's refusal."""
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS)
         async with contextlib.AsyncExitStack() as stack:
@@ -158,7 +170,7 @@ class Transport:
                 if response.status != 200:
                     body = await response.content.read(ANSWER_BYTES)
                     raise problem_of(response.status, body, retry_after=response.headers.get("Retry-After"))
-            yield _chunks(response)
+            yield Chunks(response)
 
     def _request(
         self,
@@ -189,7 +201,7 @@ class Transport:
 
 
 def check_url(url: str, *, plain_http: bool = False) -> str:
-    """Give a broker's address without a slash at its end. Raises `UnsafeConfiguration` for what is not safe."""
+    """Give a broker's address without a slash at its end. Raises `UnsafeConfiguration`."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -225,15 +237,6 @@ def _require_success(answer: Answer) -> Answer:
     if 200 <= answer.status < 300 or answer.status == 304:
         return answer
     raise problem_of(answer.status, answer.body, retry_after=answer.headers.get("retry-after"))
-
-
-async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    while True:
-        with _named_failures():
-            chunk = await response.content.readany()
-        if not chunk:
-            return
-        yield chunk
 
 
 @contextlib.contextmanager

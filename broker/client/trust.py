@@ -54,6 +54,11 @@ class Trust:
             raise UnsafeConfiguration("there is no registry yet: give a file, or reach the broker once")
         return self._registry
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether there is a registry."""
+        return self._registry is not None
+
     def needs_refresh(self) -> bool:
         """Tell whether there is no registry, or it is past its expiry."""
         return self._registry is None or self._registry.standing(self._clock()) is not Standing.CURRENT
