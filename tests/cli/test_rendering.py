@@ -1,0 +1,217 @@
+"""What people see of a feed: what matters is there in words, in 80 columns, in the right direction."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from broker.cli import rendering
+from broker.cli.feed_json import item_json
+from broker.cli.isolation import FSI, PDI, RLI
+from broker.client.items import FeedItem
+from tests.cli import items
+
+URDU = "گوادر کے ساحل پر کشتی متوقع ہے"
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+FULL: dict[str, Any] = {
+    "text": {
+        "en": {
+            "headline": "Boat expected off Gwadar",
+            "description": "Forty persons. " * 30,
+            "instruction": "Watch the coast.\nDo not approach alone.",
+        },
+        "ur": {"headline": URDU, "description": f"{URDU} " * 12},
+    },
+    "contact": {"desk": "FIA duty desk", "phone": "+92519105555", "hours": "24/7"},
+    "action": "discreet-check",
+    "warnings": ["armed", "explosives"],
+    "handling": {"code": "H3", "text": "Ask the desk first."},
+    "evaluation": {"scale": "admiralty", "source": "B", "information": 2},
+    "areas": [{"name": "Gwadar", "code": "PK-BA"}, {"name": "گوادر"}],
+    "subjects": [
+        {
+            "type": "person",
+            "role": "suspect",
+            "names": [
+                {"script": "Latn", "given": "Ali", "family": "Khan"},
+                {"script": "Arab", "given": "علی خان"},
+            ],
+            "aliases": ["Captain"],
+            "birth": "1987-11",
+            "cnic": "35202-1234567-1",
+        },
+        {"type": "vehicle", "plate": "LEA-19-4471", "colour": "white", "make": "Toyota"},
+        {"type": "document", "kind": "passport", "number": "AB1234567", "country": "PK"},
+        {"type": "phone", "number": "+923001234567", "imei": "490154203237518"},
+        {"type": "vessel", "name": "Al-Noor", "imo": "9074729"},
+        {"type": "firearm", "make": "AK", "serial": "7741"},
+        {"type": "goods", "substance": "methamphetamine", "quantity": 12.5, "unit": "kg"},
+        {"type": "organisation", "name": "Front Trading", "country": "PK"},
+        {"type": "account", "iban": "PK36SCBL0000001123456702"},
+    ],
+    "respond_by": "urgent",
+    "request": "Is the vehicle known?",
+}
+
+
+def shown(item: FeedItem) -> str:
+    out = io.StringIO()
+    rendering.show(
+        item,
+        Console(file=out, width=rendering.WIDTH, soft_wrap=True, highlight=False, markup=False, emoji=False),
+    )
+    return out.getvalue()
+
+
+EVERY = [
+    pytest.param(items.received(), id="the-least"),
+    pytest.param(items.received(**FULL), id="everything"),
+    pytest.param(items.received(status="Exercise", **FULL), id="an-exercise"),
+    pytest.param(
+        items.received(
+            type="Cancel", references=["0199b2d4-6f1e-7c3a-9d52-3f0a8c1e7b65"], text=None, severity=None
+        ),
+        id="a-cancel",
+    ),
+    pytest.param(items.received(text={"zh": {"headline": "预计瓜达尔附近有船只" * 12}}), id="wide-letters"),
+    pytest.param(items.received(text={"en": {"headline": "x" * 300}}), id="a-word-without-end"),
+    pytest.param(items.received(number=0, redelivered=True), id="own-copy"),
+    pytest.param(items.receipt(), id="a-receipt"),
+    pytest.param(
+        items.receipt(kind="later", until="2026-03-01T06:00:00Z", note="N " * 200), id="a-receipt-with-a-note"
+    ),
+    pytest.param(items.unverified(), id="not-verified"),
+]
+
+
+@pytest.mark.parametrize("item", EVERY)
+def test_nothing_is_wider_than_eighty_columns(item: FeedItem) -> None:
+    assert [line for line in shown(item).splitlines() if cell_len(line) > 80] == []
+
+
+@pytest.mark.parametrize("item", EVERY)
+def test_each_line_of_json_keeps_the_schema(item: FeedItem) -> None:
+    documents = {
+        f"urn:harkara:schema:{name}": json.loads((REPOSITORY / f"schemas/{name}.schema.json").read_text())
+        for name in ("bulletin", "receipt", "feed")
+    }
+    registry = jsonschema_rs.Registry(list(documents.items()))
+    validator = jsonschema_rs.Draft202012Validator(documents["urn:harkara:schema:feed"], registry=registry)
+    found = json.loads(json.dumps(item_json(item)))
+    assert [error.message for error in validator.iter_errors(found)] == []
+
+
+def test_everything_of_a_bulletin_that_people_act_on_is_shown() -> None:
+    told = shown(items.received(**FULL))
+    for words in (
+        "42",
+        "TLP:AMBER",
+        "Severe",
+        "human-smuggling",
+        "ARMED · EXPLOSIVES",
+        "discreet-check",
+        "+92519105555",
+        "FIA duty desk",
+        "24/7",
+        "H3 Ask the desk first.",
+        "Gwadar (PK-BA)",
+        "Ali Khan",
+        "alias Captain",
+        "35202-1234567-1",
+        "LEA-19-4471",
+        "passport",
+        "490154203237518",
+        "9074729",
+        "7741",
+        "12.5 kg",
+        "Front Trading",
+        "PK36SCBL0000001123456702",
+        "Is the vehicle known?",
+        "harkara answer 42",
+        "pk.fia",
+        "B2",
+        items.ID,
+    ):
+        assert words in told, words
+
+
+@pytest.mark.parametrize(
+    ("status", "banner"),
+    [
+        pytest.param("Exercise", "EXERCISE: not a real event", id="exercise"),
+        pytest.param("Test", "TEST: no action needed", id="test"),
+        pytest.param("System", "SYSTEM: about the exchange itself", id="system"),
+    ],
+)
+def test_what_is_not_real_says_so_before_its_headline(status: str, banner: str) -> None:
+    told = shown(items.received(status=status))
+    assert told.index(banner) < told.index("Boat expected")
+
+
+def test_what_is_real_has_no_banner() -> None:
+    told = shown(items.received())
+    assert not any(word in told for word in ("EXERCISE", "TEST", "SYSTEM"))
+
+
+def test_urdu_is_isolated_line_by_line() -> None:
+    lines = [line for line in shown(items.received(**FULL)).splitlines() if RLI in line]
+    assert len(lines) > 2
+    for line in lines:
+        assert line.strip().startswith(RLI)
+        assert line.endswith(PDI)
+        assert line.count(RLI) == line.count(PDI) == 1
+
+
+def test_an_urdu_name_beside_latin_ones_is_isolated() -> None:
+    assert f"{FSI}علی خان{PDI}" in shown(items.received(**FULL))
+
+
+def test_plain_text_gets_no_direction_marks() -> None:
+    assert not {FSI, RLI, PDI} & set(shown(items.received()))
+
+
+@pytest.mark.parametrize("role", ["victim", "witness"])
+def test_a_protected_person_is_never_shown(role: str) -> None:
+    person = {
+        "type": "person",
+        "role": role,
+        "names": [{"script": "Latn", "given": "Ayesha"}],
+        "note": "in Karachi",
+    }
+    told = shown(items.received(subjects=[person]))
+    assert "identity withheld" in told
+    assert "Ayesha" not in told
+    assert "Karachi" not in told
+
+
+def test_an_item_that_does_not_verify_says_so_loudly() -> None:
+    told = shown(items.unverified())
+    assert "NOT VERIFIED" in told
+    assert "the signature does not verify" in told
+
+
+def test_a_reason_cannot_drive_the_terminal() -> None:
+    assert "\x1b" not in shown(items.unverified("\x1b[2Jcleared"))
+
+
+def test_markup_in_a_text_is_text() -> None:
+    assert "[bold red]armed[/]" in shown(
+        items.received(text={"en": {"headline": "[bold red]armed[/] :boom:"}})
+    )
+
+
+def test_a_redelivered_item_says_so() -> None:
+    assert "(again)" in shown(items.received(redelivered=True))
+
+
+def test_a_receipt_says_who_and_what() -> None:
+    told = shown(items.receipt(kind="later", until="2026-03-01T06:00:00Z", note="checking"))
+    assert all(words in told for words in ("later", "pk.anf", items.ID, "checking"))
