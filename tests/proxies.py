@@ -45,11 +45,21 @@ class Proxy:
         self._path = upstream.with_name(f"p{id(self):x}")
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
 
     @property
     def url(self) -> str:
         """Give the address to connect to."""
         return f"unix://{self._path}"
+
+    def hold(self) -> None:
+        """Keep all replies back, as a network that is stuck."""
+        self._flowing.clear()
+
+    def release(self) -> None:
+        """Deliver what was kept back, and all that follows."""
+        self._flowing.set()
 
     async def __aenter__(self) -> Proxy:
         self._server = await asyncio.start_unix_server(self._accept, self._path)
@@ -94,10 +104,10 @@ class Proxy:
             writer.close()
             up_writer.close()
 
-    @staticmethod
-    async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, OSError):
             while burst := await reader.read(4 * 1024 * 1024):
+                await self._flowing.wait()
                 writer.write(burst)
                 await writer.drain()
             writer.close()

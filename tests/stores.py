@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from broker.store.binary import find_binary
 from broker.store.embedded import DURABLE_FLAGS
@@ -62,7 +64,7 @@ class Server:
 
     def client(self) -> redis.Redis:
         """Give a client for looking in and for breaking things."""
-        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=10)
+        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=10, retry=Retry(NoBackoff(), 0))
 
     def start(self) -> Server:
         """Start the server and wait until it answers."""

@@ -35,6 +35,8 @@ _REFUSED_BEFORE_WRITING = {
 
 def code_of(error: BaseException) -> str:
     """Give the server's code in an error (`OOM`, `NOSCRIPT` …), or the first word of its text."""
+    if error.args and isinstance(error.args[0], RedisError):
+        error = error.args[0]  # redis-py wraps what a new connection on a Unix socket fails of
     return getattr(error, "status_code", None) or str(error).partition(" ")[0]
 
 

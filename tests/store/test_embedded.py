@@ -49,7 +49,7 @@ async def test_it_is_safe_private_and_keeps_what_it_took(tmp_path: Path) -> None
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
         assert stat.S_IMODE((directory / "store.sock").stat().st_mode) == 0o600
         settings = await store.connections.reading.config_get("port")
-        assert settings == {b"port": b"0"}, "it listens on no network"
+        assert settings == {"port": "0"}, "it listens on no network"
 
     async with embedded(directory) as server, await Store.open(server.url) as store:
         [body] = await store.log.bodies([new_item(1).item])

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from broker.store import names, ticks
+from broker.store.records import Head, InboxEntry, Move
+from broker.store.store import Store
+from broker.store.ticks import TICKS_KEPT
+from tests.proxies import Proxy
+from tests.stores import Server
+
+
+def one_item(agency: str, expected: Head | None = None) -> Move:
+    """Give a move that puts one more item into an inbox, without telling anybody."""
+    number = expected.number + 1 if expected else 1
+    head = Head(number, bytes([number]) * 32, f"{number}-0", b"d" * 32, 0, b"c" * 32)
+    return Move(agency, expected, head, (InboxEntry(number, number, head.chain, b"m" * 32, b"r"),))
+
+
+async def test_a_watch_is_woken_by_news_of_its_agency_alone(store: Store) -> None:
+    with (
+        store.ticks.watch("pk.fia") as fia,
+        store.ticks.watch("pk.anf") as anf,
+        store.ticks.watch("pk.fia") as too,
+    ):
+        await asyncio.sleep(0.05)
+        await store.routing.announce(["pk.fia", "pk.nab"])
+        assert await fia.wait(2)
+        assert await too.wait(2)
+        assert not await anf.wait(0.05)
+        assert not await fia.wait(0.05), "one tick wakes once"
+
+
+async def test_news_that_comes_before_the_wait_is_not_lost(store: Store) -> None:
+    with store.ticks.watch("pk.fia") as watch:
+        await asyncio.sleep(0.05)
+        await store.routing.announce(["pk.fia"])
+        await asyncio.sleep(0.1)
+        started = time.monotonic()
+        assert await watch.wait(5)
+        assert time.monotonic() - started < 0.05
+
+
+async def test_a_closed_watch_is_forgotten(store: Store) -> None:
+    watch = store.ticks.watch("pk.fia")
+    watch.close()
+    watch.close()
+    store.ticks.wake(["pk.fia"])
+    assert not await watch.wait(0.01)
+
+
+async def test_feeds_join_and_leave_without_a_command(store: Store, server: Server) -> None:
+    with server.client() as client:
+        await asyncio.sleep(0.05)
+        client.config_resetstat()
+        watches = [store.ticks.watch(f"pk.a{n}") for n in range(1000)]
+        for watch in watches:
+            watch.close()
+        assert not {key for key in client.info("commandstats") if "xread" in key or "hmget" in key}
+
+
+async def test_a_tick_that_never_came_delays_a_feed_by_five_seconds_at_most(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticks, "HEADS_EVERY_S", 0.5)
+    async with await Store.open(store_url) as store:
+        with store.ticks.watch("pk.fia") as watch:
+            await asyncio.sleep(0.1)
+            await store.routing.route([one_item("pk.fia")])
+            assert await watch.wait(1.5)
+
+
+def test_heads_are_read_again_every_five_seconds() -> None:
+    assert ticks.HEADS_EVERY_S == 5.0
+
+
+async def test_a_reader_whose_place_was_trimmed_reads_the_heads_at_once(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticks, "HEADS_EVERY_S", 30.0)
+    async with Proxy(server.socket) as proxy, await Store.open(proxy.url) as store:
+        await store.routing.announce(["pk.other"])
+        with store.ticks.watch("pk.fia") as watch:
+            await asyncio.sleep(0.1)
+            proxy.hold()
+            with server.client() as client:
+                async with await Store.open(server.url) as other:
+                    await other.routing.route([one_item("pk.fia")])
+                for _ in range(TICKS_KEPT + 500):
+                    client.xadd(names.TICKS, {"a": "pk.other"})
+                client.xtrim(names.TICKS, maxlen=TICKS_KEPT, approximate=False)
+            proxy.release()
+            assert await watch.wait(5)
+
+
+async def test_a_reader_goes_on_when_the_store_returns() -> None:
+    with Server() as server:
+        async with await Store.open(server.url) as store:
+            with store.ticks.watch("pk.fia") as watch:
+                await asyncio.sleep(0.05)
+                server.kill()
+                await asyncio.sleep(0.1)
+                server.start()
+                async with await Store.open(server.url) as other:
+                    await other.routing.route([one_item("pk.fia")])
+                assert await watch.wait(5)
+                await asyncio.sleep(0.3)
+                await store.routing.announce(["pk.fia"])
+                assert await watch.wait(5)
+
+
+async def test_a_reader_is_not_hung_up_by_a_server_that_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.store.connection.BLOCKING_TIMEOUT_S", 0.5)
+    with Server() as server:
+        async with await Store.open(server.url) as store:
+            with store.ticks.watch("pk.fia") as watch:
+                await asyncio.sleep(0.05)
+                server.pause()
+                await asyncio.sleep(0.8)
+                server.resume()
+                assert not await watch.wait(0.2)
+                await store.routing.announce(["pk.fia"])
+                assert await watch.wait(3)
+
+
+async def test_each_registry_is_told_once(store: Store) -> None:
+    told: list[int] = []
+    store.ticks.on_registry(told.append)
+    await asyncio.sleep(0.1)
+    for version in (3, 4, 4, 2):
+        await store.members.publish_registry(version, b"registry")
+    await asyncio.sleep(0.2)
+    assert told == [3, 4]
+
+
+async def test_a_registry_that_was_there_before_is_told_to_a_new_process(
+    store: Store, store_url: str
+) -> None:
+    await store.members.publish_registry(5, b"registry")
+    other = Store(store_url)
+    told: list[int] = []
+    other.ticks.on_registry(told.append)
+    other.ticks.start()
+    await asyncio.sleep(0.2)
+    await other.ticks.close()
+    await other.connections.close()
+    assert told == [5]
