@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from broker.cli import files
 from broker.cli.command import flag
+from broker.cli.moment import SECONDS
 from broker.cli.parameters import DIRECTORY, FILE
 from broker.cli.refusals import MisuseError
 
@@ -31,6 +32,7 @@ class AgencyFlags:
     state: Path | None
     ca: Path | None
     plain_http: bool
+    patience: float
 
     def need_identity(self) -> Path:
         """Give the identity file. Raises `MisuseError` when none is named."""
@@ -73,12 +75,19 @@ def identity_flags(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-_OFFLINE: Final[dict[str, Any]] = {"url": None, "ca": None, "plain_http": False}
+_OFFLINE: Final[dict[str, Any]] = {"url": None, "ca": None, "plain_http": False, "patience": 0.0}
 
 
 def broker_flags(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the flags that say how the broker is reached: url, ca, plain_http."""
+    """Give a command the flags that say how the broker is reached: url, ca, plain_http, patience."""
     for declare in (
+        flag(
+            "--patience",
+            type=SECONDS,
+            default="10s",
+            show_default=True,
+            help="How long a broker that does not answer is asked again.",
+        ),
         flag("--plain-http", is_flag=True, help="Take http:// to another machine: something else encrypts."),
         flag("--ca", type=FILE, help="Certificates to trust in place of the system's."),
         flag("--url", help="The broker, such as https://exchange.gov.pk."),

@@ -13,12 +13,23 @@ from broker.cli import refusals
 from broker.cli.command import SETTINGS, guarded
 from broker.cli.lazy import Entry, LazyGroup
 
-BEGIN, AGENCY, PROOF, EXCHANGE = "Begin", "For an agency", "Offline proof", "For the exchange"
+AGENCY, SAY, HEAR, PROOF, EXCHANGE = "For an agency", "Say", "Hear", "Prove", "For the exchange"
 
 ENTRIES: Final = (
     Entry("keys", "broker.cli.keys:keys", "make an identity and its card, renew them", AGENCY),
-    Entry("draft", "broker.cli.draft:draft", "write a bulletin to fill in", AGENCY),
+    Entry("subscribe", "broker.cli.subscribe:subscribe", "say what you want to hear", AGENCY),
+    Entry("request", "broker.cli.request:request", "send any request, signed: a curl that signs", AGENCY),
+    Entry("draft", "broker.cli.draft:draft", "write a bulletin to fill in", SAY),
+    Entry("audience", "broker.cli.audience:audience", "show who would receive a bulletin, and why", SAY),
+    Entry("post", "broker.cli.post:post", "say something: a bulletin, CAP or STIX", SAY),
+    Entry("receipts", "broker.cli.receipts:receipts", "show who has a bulletin, and what they said", SAY),
+    Entry("cancel", "broker.cli.cancel:cancel", "take a bulletin back", SAY),
+    Entry("feed", "broker.cli.feed:feed", "show what came for you, each item once", HEAR),
+    Entry("fetch", "broker.cli.fetch:fetch", "show one item again, write it or its attachments", HEAR),
+    Entry("ack", "broker.cli.answers:ack", "tell that a bulletin was opened, actioned, refused", HEAR),
+    Entry("answer", "broker.cli.answers:answer", "answer what a bulletin asks", HEAR),
     Entry("sign", "broker.cli.sign:sign", "check and sign a bulletin: a post, not yet sent", PROOF),
+    Entry("export", "broker.cli.fetch:export", "write what proves an item to others", PROOF),
     Entry("verify", "broker.cli.verify:verify", "tell who signed a file, and whether it is unchanged", PROOF),
     Entry("init", "broker.cli.init:init", "make a new exchange: its name, keys and first registry", EXCHANGE),
     Entry(

@@ -56,5 +56,21 @@ class Moment(click.ParamType):
         return value
 
 
+class Seconds(click.ParamType):
+    """A duration such as 30s or 10m, or a bare number of seconds: seconds as a float."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Give the seconds."""
+        if isinstance(value, float):
+            return value
+        try:
+            return times.parse_duration(f"{value}s" if value.isdecimal() else value) / limits.SECOND_US
+        except ValueError as why:
+            self.fail(str(why), param, ctx)
+
+
 DURATION: Final = Duration()
+SECONDS: Final = Seconds()
 MOMENT: Final = Moment()

@@ -4,10 +4,9 @@ next start of one.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from broker.cli.agency_flags import broker_flags
+from broker.cli.agency_flags import broker_flags, tls_context
 from broker.cli.command import command, flag
 from broker.cli.output import remark, result
 from broker.cli.refusals import MisuseError
@@ -31,7 +30,13 @@ $ harkara registry publish --data exchange --offline
     help="Only put it in place of the one in force, for the next start of a broker.",
 )
 async def publish(
-    trust: TrustFiles, url: str | None, ca: Path | None, plain_http: bool, offline: bool, as_json: bool
+    trust: TrustFiles,
+    url: str | None,
+    ca: Path | None,
+    plain_http: bool,
+    patience: float,
+    offline: bool,
+    as_json: bool,
 ) -> None:
     """Verify the next version, send it to a broker, and put it in place of registry.json and
     entitlements.json.
@@ -51,9 +56,11 @@ async def publish(
         draft.entitlements, exchange=newer.exchange, version=newer.version, digest=newer.entitlements_digest
     )
     if url:
-        from broker.cli.publishing import put_registry  # late: only this needs the network
+        from broker.client.publishing import publish_registry  # late: only this needs the network
 
-        await put_registry(url, json.dumps(draft.body()).encode(), ca=ca, plain_http=plain_http)
+        await publish_registry(
+            url, draft.registry, draft.entitlements, tls=tls_context(ca), plain_http=plain_http
+        )
     trust.put(draft.registry, draft.entitlements)
     told = changes(current.registry.document, current.entitlements.document, newer.document, granted.document)
     found = {"version": newer.version, "published": url or "offline", "changes": told}

@@ -79,7 +79,7 @@ def _bulletin(item: ReceivedBulletin) -> list[Text]:
     )
     marking = f" {it.marking} "
     heading = f"━━ {item.number or '·'} ━━"
-    rule = "━" * max(WIDTH - len(heading) - len(marking) - len(facts) - 4, 2)
+    rule = "━" * max(WIDTH - len(heading) - len(marking) - len(facts) - 1, 2)
     style = "bold red" if it.severity in LOUD else TYPE_STYLES[it.type]
     lines = [
         Text.assemble(

@@ -1,0 +1,88 @@
+"""`harkara fetch` and `harkara export`: one bulletin again, its attachments, and what proves it to others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from broker.cli import files
+from broker.cli.agency_flags import AgencyFlags, agency_flags
+from broker.cli.command import command, flag
+from broker.cli.connection import connected, item_named
+from broker.cli.feed_json import item_json
+from broker.cli.output import pretty, remark, result
+from broker.cli.parameters import DIRECTORY, FILE
+from broker.client.items import Evidence, ReceivedBulletin, Unverified
+from broker.errors import NotAuthentic
+from broker.protocol import dsse
+
+FETCH_EXAMPLE = """
+$ export HARKARA_IDENTITY=anf/pk.anf.key HARKARA_URL=http://127.0.0.1:8470
+$ harkara fetch 1 --out boat-as-signed.json
+"""
+EXPORT_EXAMPLE = """
+$ export HARKARA_IDENTITY=anf/pk.anf.key HARKARA_URL=http://127.0.0.1:8470
+$ harkara export 1 --proof boat.proof.json
+$ harkara verify boat.proof.json --registry exchange/registry.json
+"""
+
+
+@command("fetch", example=FETCH_EXAMPLE)
+@click.argument("item", metavar="NUMBER|ORIGINATOR/ID")
+@flag("--out", type=FILE, help="Write the exact bytes that were signed here.")
+@flag("--attachments", type=DIRECTORY, help="Write the attachments into this directory.")
+@agency_flags
+async def fetch(
+    agency: AgencyFlags, item: str, out: Path | None, attachments: Path | None, as_json: bool
+) -> None:
+    """Show one item again: a number of your inbox, or ORIGINATOR/ID of what you received or posted."""
+    async with connected(agency) as connection:
+        found = await item_named(connection, item)
+    if isinstance(found, Unverified):
+        raise NotAuthentic(f"item {found.number} does not verify: {found.reason}")
+    if out is not None:
+        files.write_new(out, found.evidence.statement.payload, private=True)
+    if attachments is not None and isinstance(found, ReceivedBulletin):
+        _write_attachments(found, attachments, as_json)
+    if as_json:
+        result(item_json(found), "", as_json=True)
+        return
+    from broker.cli import rendering  # late: rich is for people only
+
+    rendering.show(found, rendering.console())
+
+
+@command("export", example=EXPORT_EXAMPLE)
+@click.argument("item", metavar="NUMBER|ORIGINATOR/ID")
+@flag("--proof", type=FILE, required=True, help="Write the proof here.")
+@agency_flags
+async def export(agency: AgencyFlags, item: str, proof: Path, as_json: bool) -> None:
+    """Write what proves one item to a third party: the author's statement and the broker's stamp.
+
+    harkara verify checks it offline, years later too. The proof holds the content in clear.
+    """
+    async with connected(agency) as connection:
+        found = await item_named(connection, item)
+    if isinstance(found, Unverified):
+        raise NotAuthentic(f"item {found.number} does not verify: {found.reason}")
+    files.write_new(proof, (pretty(_proof(found.evidence)) + "\n").encode(), private=True)
+    written = {"proof": str(proof), "originator": found.originator, "id": found.id}
+    result(written, f"Wrote the proof of {found.originator}/{found.id} to {proof}", as_json=as_json)
+
+
+def _proof(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "statement": dsse.to_json(evidence.statement),
+        "stamp": dsse.to_json(evidence.stamp),
+        "sealed_header": dsse.encode64(evidence.sealed_header),
+    }
+
+
+def _write_attachments(found: ReceivedBulletin, directory: Path, as_json: bool) -> None:
+    files.directory_for_secrets(directory)
+    for attachment in found.bulletin.attachments:
+        # The name was validated: it is no path, no hidden file and no device.
+        files.write_new(directory / attachment.name, attachment.decoded(), private=True)
+        remark(f"Wrote {directory / attachment.name}", as_json=as_json)

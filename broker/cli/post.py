@@ -1,0 +1,94 @@
+"""`harkara post`: say something to the exchange. What was signed is kept, so the same file posted
+again is no second post.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from broker.cli.agency_flags import AgencyFlags, agency_flags
+from broker.cli.command import command, flag
+from broker.cli.connection import connected
+from broker.cli.output import remark, result
+from broker.cli.refusals import brief, harmless
+from broker.cli.sources import Document, Source, read_documents, source_flags, source_of
+from broker.client.agency import Agency
+from broker.client.items import Posted
+from broker.errors import HarkaraError, Unavailable, Unreachable
+from broker.protocol import times
+
+EXAMPLE = """
+$ export HARKARA_IDENTITY=fia/pk.fia.key HARKARA_URL=http://127.0.0.1:8470
+$ harkara post boat.json --to pk.anf
+$ harkara draft human-trafficking --short --headline "Recruiter active in Quetta" | harkara post -
+"""
+
+
+@command("post", example=EXAMPLE)
+@source_flags
+@flag("--anew", is_flag=True, help="As something new, even if the same was posted before.")
+@agency_flags
+async def post(agency: AgencyFlags, anew: bool, as_json: bool, **given: Any) -> None:
+    """Check, sign and post FILE: a bulletin, or CAP or STIX with one or many.
+
+    It is on disk at the broker when this ends with exit code 0. When the broker does not answer,
+    the signed bytes are kept: post the same file again, and the same bytes are sent.
+    """
+    source = source_of(given)
+    async with connected(agency) as connection:
+        documents = read_documents(source, connection.id, as_json=as_json)
+        try:
+            failed = await _post_all(connection, documents, source, anew, as_json)
+        except (Unreachable, Unavailable):
+            remark("The signed post is kept: post the same file again.", as_json=as_json)
+            raise
+        # Earlier posts are looked for again; what cannot be asked now is asked the next time.
+        with suppress(HarkaraError):
+            for lost in await connection.recheck():
+                remark(f"The broker had lost {connection.id}/{lost}: it was posted again.", as_json=as_json)
+    if failed:
+        raise click.exceptions.Exit(failed[0].exit_code)
+
+
+async def _post_all(
+    connection: Agency, documents: list[Document], source: Source, anew: bool, as_json: bool
+) -> list[HarkaraError]:
+    if len(documents) == 1:
+        posted = await connection.post(documents[0].fields, to=source.to, except_=source.excepted, anew=anew)
+        tell(posted, as_json=as_json)
+        return []
+    fields = [document.fields for document in documents]
+    answers = await connection.post_many(fields, to=source.to, except_=source.excepted)
+    failed: list[HarkaraError] = []
+    for document, answer in zip(documents, answers, strict=True):
+        if isinstance(answer, Posted):
+            tell(answer, as_json=as_json, label=document.label)
+            continue
+        failed.append(answer)
+        problem = {
+            "code": answer.code,
+            "detail": answer.detail,
+            "errors": [one.as_json() for one in answer.problems],
+        }
+        words = harmless(f"Refused   {document.label}: {brief(answer)}")
+        result({"label": document.label, "problem": problem}, words, as_json=as_json)
+    return failed
+
+
+def tell(posted: Posted, *, as_json: bool, label: str = "") -> None:
+    """Print what the broker accepted."""
+    taken = times.format(posted.taken_at)
+    found = {
+        "originator": posted.originator,
+        "id": posted.id,
+        "taken_at": taken,
+        "repeated": posted.repeated,
+        "stmt": posted.stamp.stmt.hex(),
+        "sealed": posted.stamp.sealed.hex(),
+    }
+    again = ", as before: it was accepted already" if posted.repeated else ""
+    words = f"Accepted  {posted.originator}/{posted.id}  {taken}{again}"
+    result(found | ({"label": label} if label else {}), words, as_json=as_json)
