@@ -222,7 +222,7 @@ class Agency:
     async def subscribe(
         self, *, categories: Sequence[str] = (), areas: Sequence[str] = (), severity: str | None = None
     ) -> Subscription:
-        """Say what this agency wants to hear from now on; nothing said narrows nothing. Raises `SchemaError`."""
+        """Say what this agency wants to hear; nothing said narrows nothing. Raises `SchemaError`."""
         return await self._made.lookups.subscribe(
             categories=list(categories), areas=list(areas), severity=severity
         )

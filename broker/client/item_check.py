@@ -118,7 +118,7 @@ def check_inside(outside: Outside, pair_key: PairKey, registry: Registry, agency
     if isinstance(document, Bulletin) and isinstance(header, BulletinHeader):
         _check_bulletin(document, header, content.policy_salt, stamp)
     elif isinstance(document, Receipt):
-        _check_receipt(document, header, content.policy_salt, agency)
+        _check_receipt(document, header, agency)
     else:
         raise DoubtfulItem(Doubt.KIND)
     if document.exchange != registry.exchange.hex():
@@ -220,12 +220,10 @@ def _check_bulletin(bulletin: Bulletin, header: BulletinHeader, salt: bytes | No
         raise DoubtfulItem(Doubt.SENT)
 
 
-def _check_receipt(receipt: Receipt, header: Header, salt: bytes | None, agency: str) -> None:
+def _check_receipt(receipt: Receipt, header: Header, agency: str) -> None:
     if receipt.agency != header.originator:
         raise DoubtfulItem(Doubt.AUTHOR)
     if receipt.id != header.id:
         raise DoubtfulItem(Doubt.ID)
-    if salt is not None:
-        raise DoubtfulItem(Doubt.STATEMENT_KIND)
     if agency not in (receipt.originator, receipt.agency):
         raise DoubtfulItem(Doubt.NOT_FOR_US)

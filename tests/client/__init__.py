@@ -1,0 +1,1 @@
+"""Tests of the client: pure checks by hand-made items, and a real broker over a real store."""
