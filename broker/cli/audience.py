@@ -44,8 +44,8 @@ async def audience(agency: AgencyFlags, as_json: bool, **given: Any) -> None:
                 ],
             }
             words = [
-                f"  {'receives' if reach.delivers else '-':<9} {harmless(reach.agency):<28} {harmless(reach.reason)}"
-                for reach in sorted(reached, key=lambda reach: (not reach.delivers, reach.agency))
+                f"  {'receives' if one.delivers else '-':<9} {harmless(one.agency):<28} {harmless(one.reason)}"
+                for one in sorted(reached, key=lambda one: (not one.delivers, one.agency))
             ]
             result(
                 found, [f"{document.label}: {receivers} of {len(reached)} agencies", *words], as_json=as_json

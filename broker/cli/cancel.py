@@ -10,7 +10,7 @@ from broker.cli.agency_flags import AgencyFlags, agency_flags
 from broker.cli.command import command, flag
 from broker.cli.connection import connected, split_name
 from broker.cli.moment import now, whole_second
-from broker.cli.post import tell
+from broker.cli.post import Printer
 from broker.client.agency import Agency
 from broker.protocol import limits, times
 from broker.protocol.bulletin import Bulletin
@@ -18,8 +18,8 @@ from broker.protocol.vocabulary import NAMED_MARKINGS
 
 EXAMPLE = """
 $ export HARKARA_IDENTITY=fia/pk.fia.key HARKARA_URL=http://127.0.0.1:8470
-$ ID=$(harkara draft other --short --headline "A trial" --status Test | harkara post - --to pk.anf --json \\
-    | sed 's/.*"id": "\\([^"]*\\)".*/\\1/')
+$ harkara draft human-smuggling --short --headline "A trial" --status Test > trial.json
+$ ID=$(harkara post trial.json --to pk.anf --only-id)
 $ harkara cancel $ID --reason "The trial is over"
 """
 SHORTEST_US = limits.DAY_US
@@ -41,7 +41,7 @@ async def cancel(agency: AgencyFlags, bulletin: str, reason: str, as_json: bool)
         posted = await connection.post(
             _cancel_of(original, reason), to=await _holders(connection, original), except_=()
         )
-    tell(posted, as_json=as_json)
+    Printer(as_json).accepted(posted)
 
 
 async def _holders(connection: Agency, original: Bulletin) -> list[str]:

@@ -5,6 +5,7 @@ again is no second post.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -30,18 +31,20 @@ $ harkara draft human-trafficking --short --headline "Recruiter active in Quetta
 @command("post", example=EXAMPLE)
 @source_flags
 @flag("--anew", is_flag=True, help="As something new, even if the same was posted before.")
+@flag("--only-id", is_flag=True, help="Print the ids alone, for scripts.")
 @agency_flags
-async def post(agency: AgencyFlags, anew: bool, as_json: bool, **given: Any) -> None:
+async def post(agency: AgencyFlags, anew: bool, only_id: bool, as_json: bool, **given: Any) -> None:
     """Check, sign and post FILE: a bulletin, or CAP or STIX with one or many.
 
     It is on disk at the broker when this ends with exit code 0. When the broker does not answer,
     the signed bytes are kept: post the same file again, and the same bytes are sent.
     """
     source = source_of(given)
+    printer = Printer(as_json, only_id)
     async with connected(agency) as connection:
         documents = read_documents(source, connection.id, as_json=as_json)
         try:
-            failed = await _post_all(connection, documents, source, anew, as_json)
+            failed = await _post_all(connection, documents, source, anew, printer)
         except (Unreachable, Unavailable):
             remark("The signed post is kept: post the same file again.", as_json=as_json)
             raise
@@ -53,42 +56,60 @@ async def post(agency: AgencyFlags, anew: bool, as_json: bool, **given: Any) -> 
         raise click.exceptions.Exit(failed[0].exit_code)
 
 
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """How what the broker said about posts is printed."""
+
+    as_json: bool
+    only_id: bool = False
+
+    def accepted(self, posted: Posted, label: str = "") -> None:
+        """Print what the broker accepted."""
+        if self.only_id:
+            click.echo(posted.id)
+            return
+        taken = times.format(posted.taken_at)
+        found = {
+            "originator": posted.originator,
+            "id": posted.id,
+            "taken_at": taken,
+            "repeated": posted.repeated,
+            "stmt": posted.stamp.stmt.hex(),
+            "sealed": posted.stamp.sealed.hex(),
+        }
+        again = ", as before: it was accepted already" if posted.repeated else ""
+        words = f"Accepted  {posted.originator}/{posted.id}  {taken}{again}"
+        result(found | ({"label": label} if label else {}), words, as_json=self.as_json)
+
+    def refused(self, error: HarkaraError, label: str) -> None:
+        """Print why one of many was refused."""
+        problem = {
+            "code": error.code,
+            "detail": error.detail,
+            "errors": [one.as_json() for one in error.problems],
+        }
+        words = harmless(f"Refused   {label}: {brief(error)}")
+        if self.only_id:
+            remark(words)
+        else:
+            result({"label": label, "problem": problem}, words, as_json=self.as_json)
+
+
 async def _post_all(
-    connection: Agency, documents: list[Document], source: Source, anew: bool, as_json: bool
+    connection: Agency, documents: list[Document], source: Source, anew: bool, printer: Printer
 ) -> list[HarkaraError]:
+    """Post one or many, print what was said about each, and give the refusals."""
     if len(documents) == 1:
         posted = await connection.post(documents[0].fields, to=source.to, except_=source.excepted, anew=anew)
-        tell(posted, as_json=as_json)
+        printer.accepted(posted)
         return []
     fields = [document.fields for document in documents]
     answers = await connection.post_many(fields, to=source.to, except_=source.excepted)
     failed: list[HarkaraError] = []
     for document, answer in zip(documents, answers, strict=True):
         if isinstance(answer, Posted):
-            tell(answer, as_json=as_json, label=document.label)
-            continue
-        failed.append(answer)
-        problem = {
-            "code": answer.code,
-            "detail": answer.detail,
-            "errors": [one.as_json() for one in answer.problems],
-        }
-        words = harmless(f"Refused   {document.label}: {brief(answer)}")
-        result({"label": document.label, "problem": problem}, words, as_json=as_json)
+            printer.accepted(answer, document.label)
+        else:
+            printer.refused(answer, document.label)
+            failed.append(answer)
     return failed
-
-
-def tell(posted: Posted, *, as_json: bool, label: str = "") -> None:
-    """Print what the broker accepted."""
-    taken = times.format(posted.taken_at)
-    found = {
-        "originator": posted.originator,
-        "id": posted.id,
-        "taken_at": taken,
-        "repeated": posted.repeated,
-        "stmt": posted.stamp.stmt.hex(),
-        "sealed": posted.stamp.sealed.hex(),
-    }
-    again = ", as before: it was accepted already" if posted.repeated else ""
-    words = f"Accepted  {posted.originator}/{posted.id}  {taken}{again}"
-    result(found | ({"label": label} if label else {}), words, as_json=as_json)

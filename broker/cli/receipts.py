@@ -16,7 +16,7 @@ from broker.protocol import times
 
 EXAMPLE = """
 $ export HARKARA_IDENTITY=fia/pk.fia.key HARKARA_URL=http://127.0.0.1:8470
-$ ID=$(harkara post boat.json --to pk.anf --json | sed 's/.*"id": "\\([^"]*\\)".*/\\1/')
+$ ID=$(harkara post boat.json --to pk.anf --only-id)
 $ harkara receipts $ID
 """
 
