@@ -76,6 +76,8 @@ class Router:
         self._vault, self._clock = vault, clock
         self._on_news = on_news or store.ticks.wake
         self._holder = secrets.token_hex(8)
+        self._busy = asyncio.Lock()
+        """A router does one thing at a time: its heads are those of its last step."""
         self._leading = False
         self._lease_renewed_at = self._reconciled_at = float("-inf")
         self._failure: str | None = None
@@ -126,6 +128,22 @@ class Router:
 
         Raises `StoreUnavailable` and `OutcomeUnknown`; it may simply be called again.
         """
+        async with self._busy:
+            return await self._tick()
+
+    async def reconcile(self) -> None:
+        """Compare every inbox with what was last routed to it, and append what it lacks of what is routed.
+
+        Raises `StoreUnavailable` and `OutcomeUnknown`; it may simply be called again.
+        """
+        async with self._busy:
+            view = await self._routing.read(1)
+            agencies = set(await self._all_heads()) | set(view.routed_to)
+            self._inboxes.forget()
+            await self._inboxes.check(agencies)
+            await self._catch_up(await self._inboxes.starts(agencies, view.routed_to), view.routed)
+
+    async def _tick(self) -> RoutingView:
         view = await self._routing.read(ENTRIES_PER_TICK)
         if not view.entries:
             return view
@@ -150,17 +168,6 @@ class Router:
         if await self._inboxes.write(moves):
             await self._advance(view, decisions, tick, numbers)
         return view
-
-    async def reconcile(self) -> None:
-        """Compare every inbox with what was last routed to it, and append what it lacks of what is routed.
-
-        Raises `StoreUnavailable` and `OutcomeUnknown`; it may simply be called again.
-        """
-        view = await self._routing.read(1)
-        agencies = set(await self._all_heads()) | set(view.routed_to)
-        self._inboxes.forget()
-        await self._inboxes.check(agencies)
-        await self._catch_up(await self._inboxes.starts(agencies, view.routed_to), view.routed)
 
     async def _step(self) -> None:
         loop = asyncio.get_running_loop()
