@@ -103,25 +103,32 @@ class Service:
         self.checkup = Checkup(store, self.trust, self.router, self.lag, self.metrics, clock)
         self.metrics.follow(lambda: self.feeds.live)
         self._clock = clock
-        self._tasks: list[asyncio.Task[None]] = []
+        self._routing: asyncio.Task[None] | None = None
+        self._sampling: asyncio.Task[None] | None = None
 
     async def start(self, registry: dsse.Envelope, entitlements: dsse.Envelope) -> None:
         """Put the registry into force and start to route. Raises what `Trust.start` raises."""
         await self.trust.start(registry, entitlements)
         self.trust.on_change(lambda newer: self.pair_keys.drop_stale(newer, self._clock()))
         self.store.ticks.on_registry(self.trust.news)
-        self._tasks = [
-            asyncio.create_task(self.router.run(), name="harkara-router"),
-            asyncio.create_task(self.lag.run(), name="harkara-lag"),
-        ]
+        self._routing = asyncio.create_task(self.router.run(), name="harkara-router")
+        self._sampling = asyncio.create_task(self.lag.run(), name="harkara-lag")
 
     async def close(self) -> None:
         """Stop routing and loading. The store is the caller's to close."""
         self.checkup.stopping = True
         self.feeds.stop()
-        await end(self._tasks)
+        await self.stop_routing()
+        if self._sampling is not None:
+            await end([self._sampling])
         await self.trust.close()
-        await self.router.close()
+
+    async def stop_routing(self) -> None:
+        """Let other brokers route; this one goes on with all else. Harmless when it does not route."""
+        if self._routing is not None:
+            await end([self._routing])
+            self._routing = None
+            await self.router.close()
 
     def _news(self, agencies: Collection[str]) -> None:
         self.store.ticks.wake(list(agencies))

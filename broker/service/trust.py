@@ -29,6 +29,7 @@ from broker.protocol.limits import REGISTRY_BYTES
 from broker.protocol.registry import Registry, follow, open_registry
 from broker.service.vault import Purpose, Vault
 from broker.store.cancelling import end
+from broker.store.cancelling import end
 from broker.store.members import Members
 
 log = structlog.get_logger("harkara.trust")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
 
-from broker.service import clock
+from broker.protocol import dsse
+from broker.service import clock as wall
+from broker.service.clock import Clock
 from broker.service.service import Service
 from broker.store.store import Store
 from tests.exchange_fixtures import TestExchange, make_exchange
@@ -15,7 +18,7 @@ from tests.exchange_fixtures import TestExchange, make_exchange
 @pytest.fixture
 def exchange() -> TestExchange:
     """The exchange that the service is a broker of."""
-    return make_exchange(clock.now())
+    return make_exchange(wall.now())
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ async def service(store: Store, exchange: TestExchange) -> AsyncIterator[Service
     await running.close()
 
 
-async def start_service(store: Store, exchange: TestExchange) -> Service:
+async def start_service(store: Store, exchange: TestExchange, *, clock: Clock = wall.now) -> Service:
     """Start a broker of `exchange` over `store`."""
     service = Service(
         store=store,
@@ -34,6 +37,18 @@ async def start_service(store: Store, exchange: TestExchange) -> Service:
         identity=exchange.broker,
         store_key=exchange.store_key,
         epoch=exchange.registry.epoch,
+        clock=clock,
     )
     await service.start(exchange.registry_envelope, exchange.entitlements_envelope)
     return service
+
+
+def registry_body(exchange: TestExchange) -> bytes:
+    """Give the body of `PUT /v1/registry` for an exchange's registry and entitlements."""
+    envelopes = {"registry": exchange.registry_envelope, "entitlements": exchange.entitlements_envelope}
+    return json.dumps({name: dsse.to_json(envelope) for name, envelope in envelopes.items()}).encode()
+
+
+async def publish(service: Service, exchange: TestExchange) -> None:
+    """Publish an exchange's registry and entitlements at a broker."""
+    await service.trust.publish(registry_body(exchange))
