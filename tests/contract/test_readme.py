@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import importlib
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -76,12 +75,6 @@ def test_every_python_example_of_the_readme_compiles_and_imports_what_exists() -
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("broker"):
                 module = importlib.import_module(node.module or "")
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
-
-
-def test_every_file_that_the_readme_names_exists() -> None:
-    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", README)]
-    inside = [link for link in links if link and "://" not in link and not link.startswith("mailto:")]
-    assert [link for link in inside if not (REPOSITORY / link).exists()] == []
 
 
 def page(*lines: str, mark: str = "console") -> str:
