@@ -1,6 +1,7 @@
 """The settings of a broker, checked as a whole before anything starts.
 
-They come from flags and `HARKARA_…` variables (the command line reads those); this is what they must be together.
+They come from flags and `HARKARA_…` variables (the command line reads those); this is what they must be
+together.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ class Address:
 class Settings:
     """How a broker runs.
 
-    Exactly one of `data` (the embedded store lives below it) and `store_url` is the store. `authorities` are the
-    names under which clients reach the broker: signed reads name one of them; with none, whatever they name is taken
-    on a loopback address. `replicas` is how many must have each write before it counts.
+    Exactly one of `data` (the embedded store lives below it) and `store_url` is the store. `authorities` are
+    the names under which clients reach the broker: signed reads name one of them; with none, whatever they
+    name is taken on a loopback address. `replicas` is how many must have each write before it counts.
     """
 
     listen: Address
@@ -74,11 +75,11 @@ class Settings:
         exposed = not self.listen.is_loopback
         if exposed and self.tls_cert is None and not self.behind_proxy:
             raise UnsafeConfiguration(
-                f"{self.listen} can be reached from other machines and has no TLS: posts would travel in clear. "
-                "Give --tls-cert and --tls-key, or --behind-proxy when a proxy in front of it does TLS"
+                f"{self.listen} can be reached from other machines and has no TLS: posts would travel in "
+                "clear. Give --tls-cert and --tls-key, or --behind-proxy when a proxy in front of it does TLS"
             )
         if exposed and not self.authorities:
             raise UnsafeConfiguration(
-                f"{self.listen} can be reached from other machines: give --authority, the name that clients use, "
-                "so that a signed read made for another host is not taken here"
+                f"{self.listen} can be reached from other machines: give --authority, the name that clients "
+                "use, so that a signed read made for another host is not taken here"
             )
