@@ -15,6 +15,7 @@ from broker.store.connection import Connections
 from broker.store.head import unpack_head
 from broker.store.records import Head, InboxEntry
 from broker.store.refusals import reading
+from broker.store.script_call import Script
 
 
 def unpack_inbox_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> InboxEntry:
@@ -31,6 +32,7 @@ class Inboxes:
 
     def __init__(self, connections: Connections) -> None:
         self._reading = connections.reading
+        self._window = Script("window")
 
     async def head(self, agency: str) -> Head | None:
         """Give the head of one inbox, None for one that never had an item."""
@@ -68,12 +70,14 @@ class Inboxes:
 
     async def window(self, agency: str, after: int, limit: int) -> tuple[Head | None, list[InboxEntry]]:
         """Give the head and, as of the same moment, at most `limit` entries from number `after + 1` on."""
+        keys = [names.heads(names.partition_of(agency)), names.inbox(agency)]
         with reading():
-            async with self._reading.pipeline(transaction=True) as pipeline:
-                pipeline.hget(names.heads(names.partition_of(agency)), agency)
-                pipeline.xrange(names.inbox(agency), f"{after + 1}-0", "+", count=limit)
-                packed, reply = await pipeline.execute()
-        return unpack_head(packed), [unpack_inbox_entry(entry_id, fields) for entry_id, fields in reply]
+            packed, reply = await self._window(self._reading, keys, [agency, f"{after + 1}-0", limit])
+        entries = [
+            unpack_inbox_entry(entry_id, dict(zip(fields[::2], fields[1::2], strict=False)))
+            for entry_id, fields in reply
+        ]
+        return unpack_head(packed), entries
 
     async def entries(self, agency: str, after: int, limit: int) -> list[InboxEntry]:
         """Give at most `limit` entries, from the one that holds number `after + 1` on."""

@@ -13,7 +13,7 @@ from tests.store.items import new_item
 from tests.stores import Server
 
 ALL_SCRIPTS = (
-    *("append", "read", "route", "advance", "holds", "lag"),
+    *("append", "read", "route", "advance", "holds", "lag", "window"),
     *("begin", "publish", "raise", "lease"),
 )
 
@@ -26,6 +26,11 @@ def test_every_script_declares_itself_so_that_it_cannot_span_two_slots(name: str
 @pytest.mark.parametrize("name", ["route", "advance", "publish"])
 def test_what_must_travel_when_memory_is_full_says_so(name: str) -> None:
     assert Script(name).text.startswith(b"#!lua flags=allow-oom\n")
+
+
+@pytest.mark.parametrize("name", ["read", "holds", "lag", "window"])
+def test_what_only_reads_says_so(name: str) -> None:
+    assert Script(name).text.startswith(b"#!lua flags=no-writes\n")
 
 
 def test_what_takes_new_items_does_not_run_when_memory_is_full() -> None:
