@@ -5,6 +5,7 @@ apart.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 from aiohttp import web
 
@@ -81,11 +82,22 @@ def _app(
     app[CALLERS] = Callers(
         lambda: service.trust.registry, authorities, "https" if https else "http", clock, Nonces()
     )
-    for table in tables:
-        app.add_routes(table)
+    for route in (route for table in tables for route in table):
+        app.add_routes([_with_patience(cast("web.RouteDef", route))])
     app.on_response_prepare.append(dress)
     app.on_shutdown.append(_finish)
     return app
+
+
+def _with_patience(route: web.RouteDef) -> web.RouteDef:
+    # aiohttp says 100 Continue before anything is looked at; `body` says it when the body is wanted.
+    return web.RouteDef(
+        route.method, route.path, route.handler, {**route.kwargs, "expect_handler": _say_nothing}
+    )
+
+
+async def _say_nothing(request: web.Request) -> None:
+    pass
 
 
 async def _finish(app: web.Application) -> None:

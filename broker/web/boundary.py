@@ -65,7 +65,7 @@ def _admit(request: web.Request) -> None:
 def _refuse(request: web.Request, error: HarkaraError, answer: web.Response) -> web.Response:
     request.app[SERVICE].metrics.refusals.labels(error.code).inc()
     log.info("refused", route=_route(request), method=request.method, code=error.code, status=answer.status)
-    if answer.status in (400, 408):
+    if answer.status in (400, 408, 413):
         # What follows on this connection may be the rest of what was refused.
         answer.force_close()
     return answer

@@ -139,6 +139,7 @@ class Connection(web.RequestHandler):
         """Send the answer within its time; an answer that aiohttp made becomes ours."""
         if isinstance(resp, web.HTTPException):
             resp = problems.from_aiohttp(resp, request_id_of(request))
+            resp.force_close()
         if self._draining:
             resp.force_close()
         size = len(resp.body) if isinstance(resp, web.Response) and isinstance(resp.body, bytes) else 0

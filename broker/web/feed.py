@@ -102,11 +102,12 @@ async def _pass_on(
             waiting -= {pumping} if pumping.done() else set()
     finally:
         await end(tasks)
-    if isinstance(_failed(writing), TimeoutError):
+    fault = _failed(writing) or _failed(pumping)
+    if isinstance(fault, TimeoutError):
         log.info("feed-cut", reason="its reader does not read")
         if request.transport is not None:
             request.transport.abort()
-    elif fault := _failed(pumping):
+    elif fault is not None and not isinstance(fault, ConnectionError):
         raise fault
 
 

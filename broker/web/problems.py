@@ -23,6 +23,8 @@ SERVER: Final = "harkara"
 RETRY_SECONDS: Final = 1
 """Said with a 429 or 503 that does not know better."""
 INTERNAL: Final = "internal"
+TEXT_CHARS: Final = 512
+"""How much of one text of a problem is said."""
 
 
 def problem_json(error: HarkaraError, request_id: str) -> dict[str, Any]:
@@ -31,7 +33,9 @@ def problem_json(error: HarkaraError, request_id: str) -> dict[str, Any]:
     if error.within:
         found["within"] = error.within
     if error.problems:
-        found["errors"] = [problem.as_json() for problem in error.problems]
+        found["errors"] = [
+            {name: _sayable(text) for name, text in problem.as_json().items()} for problem in error.problems
+        ]
     return found
 
 
@@ -87,12 +91,18 @@ def raw(error: HarkaraError, request_id: str) -> bytes:
     return f"HTTP/1.1 {found.status} {found.reason}\r\n{head}\r\n".encode("latin-1") + body
 
 
+def _sayable(text: str) -> str:
+    # A pointer is made of the sender's own names: they may be no Unicode, and as long as a body.
+    cut = text if len(text) <= TEXT_CHARS else text[:TEXT_CHARS] + "…"
+    return cut.encode(errors="backslashreplace").decode()
+
+
 def _document(code: str, status: int, detail: str, request_id: str) -> dict[str, Any]:
     return {
         "type": TYPE_PREFIX + code,
         "title": code.replace("-", " ").capitalize(),
         "status": status,
-        "detail": detail,
+        "detail": _sayable(detail),
         "instance": UUID(request_id).urn,
     }
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from broker.service import clock
 from broker.service.service import Service
@@ -16,6 +17,7 @@ from broker.web.limits import Limits
 from broker.web.listener import listening
 from tests.exchange_fixtures import TestExchange, make_exchange
 from tests.service.conftest import start_service
+from tests.stores import Server
 from tests.web.raw import Raw
 from tests.web.reader import Reader
 
@@ -67,6 +69,23 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 def reader(port: int, exchange: TestExchange, session: aiohttp.ClientSession) -> Reader:
     """A client of the public listener."""
     return Reader(f"http://127.0.0.1:{port}", exchange, session)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(session_server: Server) -> AsyncIterator[Reader]:
+    """A client of a listener that lives as long as its module, for tables of small attacks.
+
+    What one attack leaves behind would be seen by the next. The module marks its loop:
+    `pytestmark = pytest.mark.asyncio(loop_scope="module")`.
+    """
+    with session_server.client() as client:
+        client.flushall()
+    exchange = make_exchange(clock.now())
+    async with await Store.open(session_server.url) as store, aiohttp.ClientSession() as session:
+        service = await start_service(store, exchange)
+        async with listening(public_app(service), "127.0.0.1", 0) as port:
+            yield Reader(f"http://127.0.0.1:{port}", exchange, session)
+        await service.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import uuid
 from collections.abc import Mapping
@@ -71,12 +72,18 @@ class Reader:
         self.exchange = exchange
         self.session = session
 
+    @property
+    def port(self) -> int:
+        """The port of the listener."""
+        return int(self.base.rpartition(":")[2])
+
     async def send(
         self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Send a request without a signature."""
         url = URL(self.base + path, encoded=True)
-        async with self.session.request(method, url, data=body, headers=headers) as response:
+        content = None if body is None else io.BytesIO(body)
+        async with self.session.request(method, url, data=content, headers=headers) as response:
             return Answer(response.status, response.headers, await response.read())
 
     async def post(

@@ -4,11 +4,13 @@ concerns.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from typing import Any
 
 import pytest
 
-from broker.protocol import delivery, dsse
+from broker.protocol import chain, delivery, dsse
 from broker.protocol.stamp import read_stamp
 from tests.exchange_fixtures import (
     ANF,
@@ -25,7 +27,7 @@ from tests.exchange_fixtures import (
 from tests.web.reader import Reader
 
 
-async def _posted(reader: Reader, originator: str = FIA, **fields: object) -> dict[str, object]:
+async def _posted(reader: Reader, originator: str = FIA, **fields: Any) -> dict[str, Any]:
     statement, address = sign_bulletin(reader.exchange, originator, **fields)
     answer = await reader.post("/v1/bulletins", post_body(statement, address))
     assert answer.status == 201, answer
@@ -60,8 +62,6 @@ async def test_a_batch_is_answered_line_by_line_and_one_bad_line_harms_no_other(
 
 
 async def test_the_long_poll_gives_what_comes_while_it_waits(reader: Reader) -> None:
-    import asyncio
-
     waiting = asyncio.create_task(reader.read(ISLAMABAD, "/v1/inbox?after=0&wait=20"))
     await asyncio.sleep(0.2)
     await _posted(reader)
@@ -111,8 +111,6 @@ async def test_a_receipt_reaches_the_originator_and_its_overview(reader: Reader)
 
 
 async def test_an_acknowledgement_is_answered_with_the_highest_number(reader: Reader) -> None:
-    from broker.protocol import chain
-
     start = chain.first_link(reader.exchange.id, reader.exchange.registry.epoch, ISLAMABAD)
     answer = await reader.post(
         "/v1/ack", envelope_json(sign_acknowledgement(reader.exchange, ISLAMABAD, 0, start))
