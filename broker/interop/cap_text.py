@@ -1,0 +1,111 @@
+"""What an alert says: one block of text for each language, from as many infos as there are.
+
+Several infos of one language (other areas, other levels) are put together: the first is the block, what the
+others say differently is appended to it, so that a reader of one language sees all of the alert.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from broker.interop.cap_alert import Part
+from broker.interop.cap_table import scope_of
+from broker.interop.draft import Draft
+from broker.interop.wording import cut
+from broker.protocol import limits
+
+DEFAULT_LANGUAGE: Final = "en-US"
+"""CAP 1.2, section 3.2.2: "If not present, an implicit default value of "en-US" SHALL be assumed."""
+UNKNOWN_LANGUAGE: Final = "und"
+_TAG: Final = re.compile(
+    r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|[0-9]{3}))?(?:[-_].*)?", re.IGNORECASE
+)
+
+
+@dataclass(slots=True)
+class _Block:
+    """A language's text in the making: each paragraph once, in order."""
+
+    headline: str = ""
+    description: dict[str, None] = field(default_factory=dict)
+    instruction: dict[str, None] = field(default_factory=dict)
+
+
+def language_tag(raw: str) -> str:
+    """Give the BCP 47 tag of a language in its usual case, language, script and region only; `und` for what
+    is none.
+    """
+    if (found := _TAG.fullmatch(raw)) is None:
+        return UNKNOWN_LANGUAGE
+    language, script, region = found.groups()
+    return "-".join(
+        part for part in (language.lower(), (script or "").title(), (region or "").upper()) if part
+    )
+
+
+def map_text(alert: Part, draft: Draft) -> None:
+    """Fill `text` from the infos, or from the note of an alert that has none. A Cancel may say nothing."""
+    blocks: dict[str, _Block] = {}
+    for info in alert.infos:
+        tag = _language(info, draft)
+        if tag in blocks:
+            draft.say(f"{info.at}: a further info in {tag}, put together with the first")
+        block = blocks.setdefault(tag, _Block())
+        _add(info, block, draft)
+    if not alert.infos and alert.text("note"):
+        draft.say("text: the alert has no info, its note is the text")
+        note = draft.prose(alert.text("note"), "/alert/note")
+        blocks[UNKNOWN_LANGUAGE] = _Block(cut(note.split("\n")[0], limits.HEADLINE_CHARS), {note: None})
+    if not blocks and draft.fields.get("type") in ("Alert", "Update"):
+        draft.refuse("/alert/info", "an info or a note: what the alert says", "neither")
+    text = {tag: _block(tag, block, draft) for tag, block in blocks.items()}
+    for tag in list(text)[limits.LANGUAGES_BLOCKS :]:
+        draft.say(
+            f"text: more than {limits.LANGUAGES_BLOCKS} languages, {tag} is in the attachment of the rest"
+        )
+        draft.rest.append((f"text:{tag}", json.dumps(text.pop(tag), ensure_ascii=False)))
+    if text:
+        draft.fields["text"] = text
+
+
+def _language(info: Part, draft: Draft) -> str:
+    raw = info.text("language")
+    if not raw:
+        draft.say(f"{info.where('language')}: not said, taken as {DEFAULT_LANGUAGE} as CAP asks")
+        return DEFAULT_LANGUAGE
+    if (tag := language_tag(raw)) != raw:
+        draft.say(f"{info.where('language')}: {raw[:40]} is written {tag}")
+        draft.keep(f"{scope_of('info', info.number)}language", raw, info.where("language"))
+    return tag
+
+
+def _add(info: Part, block: _Block, draft: Draft) -> None:
+    at = info.where("headline")
+    whole = draft.line(info.text("headline"), at, limits.PROSE_CHARS)
+    if not whole and (whole := draft.line(info.text("event"), info.where("event"), limits.PROSE_CHARS)):
+        draft.say(f"{at}: not there, the event stands for it")
+    if not whole:
+        draft.refuse(info.where("event"), "an event: CAP requires it", "neither event nor headline")
+    headline = cut(whole, limits.HEADLINE_CHARS)
+    if headline != whole:
+        draft.say(
+            f"{at}: cut to {limits.HEADLINE_CHARS} of {len(whole)} characters, whole in the description"
+        )
+    if not block.headline:
+        block.headline = headline
+    if whole != block.headline:  # cut, or that of a further info
+        block.description[whole] = None
+    for name, said in (("description", block.description), ("instruction", block.instruction)):
+        if text := draft.prose(info.text(name), info.where(name)):
+            said[text] = None
+
+
+def _block(tag: str, block: _Block, draft: Draft) -> dict[str, Any]:
+    found = {"headline": block.headline}
+    for name, said in (("description", block.description), ("instruction", block.instruction)):
+        if said:
+            found[name] = draft.prose("\n\n".join(said), f"text/{tag}/{name}")
+    return found

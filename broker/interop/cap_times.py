@@ -1,0 +1,88 @@
+"""When an alert counts: the latest `expires` and the earliest `onset` of all its infos.
+
+The others are kept in correlations. An alert that has expired is not brought back to life unless somebody
+says until when.
+"""
+
+from __future__ import annotations
+
+from broker.interop.cap_alert import Part
+from broker.interop.cap_table import scope_of
+from broker.interop.draft import Draft
+from broker.interop.imported import DEFAULT_LIFETIME_US, POSTING_US, ImportDefaults
+from broker.interop.source_times import as_written, read_time
+from broker.protocol import limits, times
+
+
+def _times(alert: Part, field: str, draft: Draft) -> list[tuple[int, str, Part]]:
+    found: list[tuple[int, str, Part]] = []
+    for info in alert.infos:
+        if text := info.text(field):
+            try:
+                found.append((read_time(text), text, info))
+            except ValueError as why:
+                draft.refuse(info.where(field), "a time like 2026-03-01T09:30:00+05:00", text, str(why))
+    return sorted(found, key=lambda one: one[0])
+
+
+def _keep_other_times(
+    found: list[tuple[int, str, Part]], chosen: int | None, field: str, draft: Draft
+) -> None:
+    known: set[int | None] = {chosen}
+    for at, text, info in sorted(found, key=lambda one: one[2].number):
+        if at not in known:
+            known.add(at)
+            draft.keep(f"{scope_of('info', info.number)}{field}", text, info.where(field))
+
+
+def map_expires(alert: Part, defaults: ImportDefaults, now: int, draft: Draft) -> None:
+    """Fill `expires`: the source's, else what is told, else a day from `now`, at most 90 days ahead."""
+    found = _times(alert, "expires", draft)
+    latest, written, _ = found[-1] if found else (None, "", None)
+    if latest is not None and latest >= now + POSTING_US:
+        at = latest
+    elif defaults.expires_at is not None:
+        at = defaults.expires_at
+        passed = f"the source's, {written}, has passed" if found else "the source has none"
+        draft.say(f"expires: {times.format(at)}, as told; {passed}")
+    elif latest is None:
+        at = now + DEFAULT_LIFETIME_US
+        draft.say(
+            f"expires: {times.format(at)}, a day from now; the source has none, --expires says otherwise"
+        )
+    else:
+        draft.refuse(
+            "/alert/info/expires",
+            "a time ahead",
+            written,
+            "it has passed: say with --expires until when it is of use",
+        )
+        return
+    if at > now + limits.LIFETIME_US:
+        draft.say(
+            f"expires: {limits.LIFETIME_US // limits.DAY_US} days ahead at most, not {times.format(at)}"
+        )
+        at = now + limits.LIFETIME_US
+    draft.fields["expires"] = as_written(written) if at == latest else times.format(at)
+    if len({one[0] for one in found}) > 1:
+        draft.say("expires: the latest of all infos, the others are kept in correlations")
+    _keep_other_times(found, at, "expires", draft)
+
+
+def map_onset(alert: Part, draft: Draft) -> None:
+    """Fill `onset`, once `expires` stands: it may not lie behind it."""
+    found = _times(alert, "onset", draft)
+    if not found:
+        return
+    earliest, text, _ = found[0]
+    written = as_written(text)
+    if written is None or ("expires" in draft.fields and earliest > times.parse(draft.fields["expires"])):
+        draft.say(
+            f"onset: {text} is kept in correlations: in a bulletin it lies after 1999 and before expires"
+        )
+        _keep_other_times(found, None, "onset", draft)
+        return
+    draft.fields["onset"] = written
+    if found[-1][0] != earliest:
+        draft.say("onset: the earliest of all infos, the others are kept in correlations")
+    _keep_other_times(found, earliest, "onset", draft)

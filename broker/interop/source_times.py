@@ -1,0 +1,60 @@
+"""Times of a source: an ISO 8601 date and time with offset, as CAP (xs:dateTime) and STIX write it.
+
+Bulletins take RFC 3339 (`broker.protocol.times`), which has no `-00:00` (CAP's spelling of UTC) and no 24:00.
+Two spellings of one instant are one time here; what is kept for people keeps the offset that its source
+wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+from broker.protocol import times
+
+_FORM: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?\s?(?:([Zz])|([+-])(\d\d):?(\d\d))",
+    re.ASCII,
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+EARLIEST: Final = times.parse("2000-01-01T00:00:00Z")
+LATEST: Final = times.parse("2099-12-31T23:59:59Z")
+
+
+def read_time(text: str) -> int:
+    """Give the µs since the epoch that `text` names. Raises ValueError, in words, for anything else."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise ValueError("not a date and time with offset")
+    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+    offset = timedelta()
+    if found[8] is None:
+        offset = timedelta(hours=int(found[10]), minutes=int(found[11]))
+        if offset > timedelta(hours=14) or int(found[11]) > 59:
+            raise ValueError("no such offset")
+        offset = -offset if found[9] == "-" else offset
+    midnight = (hour, minute, second) == (24, 0, 0)
+    try:
+        local = datetime(
+            year, month, day, 0 if midnight else hour, minute, second,
+            int((found[7] or "")[:6].ljust(6, "0")), timezone(offset),
+        )  # fmt: skip
+        return (local + timedelta(days=midnight) - _EPOCH) // _MICROSECOND
+    except (ValueError, OverflowError):
+        raise ValueError("no such time in the calendar") from None
+
+
+def as_written(text: str) -> str | None:
+    """Give the time that `text` names as a bulletin takes it, with its own offset where that can be.
+
+    None for a time outside the years of bulletins, 2000 to 2099. Raises ValueError as `read_time` does.
+    """
+    at = read_time(text)
+    if not EARLIEST <= at <= LATEST:
+        return None
+    try:
+        return text if times.parse(text) == at else times.format(at)
+    except ValueError:
+        return times.format(at)

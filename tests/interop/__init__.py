@@ -1,0 +1,1 @@
+"""CAP and STIX to and from bulletins."""
