@@ -64,6 +64,11 @@ async def drain(router: Router, at_most: int = 100) -> None:
 
 async def read_inbox(store: Store, agency: str) -> list[str]:
     """Give the names of the items in an inbox, after proving numbers, chain, MACs, wraps and head."""
+    return [item for item, _ in await read_places(store, agency)]
+
+
+async def read_places(store: Store, agency: str) -> list[tuple[str, str]]:
+    """Give name and position of each item in an inbox, after proving it whole."""
     head, entries = await store.inboxes.window(agency, 0, 100_000)
     chain, number, items, last = PROOF.first_chain(agency), 0, [], None
     for entry in entries:
@@ -71,7 +76,7 @@ async def read_inbox(store: Store, agency: str) -> list[str]:
         references = PROOF.open(agency, entry, chain)
         for reference in references:
             assert reference.wrap == wrap_for(reference.item, agency)
-            items.append(reference.item)
+            items.append((reference.item, reference.position))
             last = reference
         chain, number = entry.chain, entry.last
     if last is None:
@@ -88,10 +93,12 @@ class World:
     """What was accepted, in order, with its recipients."""
 
     accepted: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    posted: int = 0
 
     async def post(self, store: Store, recipients: Sequence[str], **changes: Any) -> NewItem:
         """Append the next item and remember it."""
-        item = item_with(len(self.accepted), recipients, **changes)
+        item = item_with(self.posted, recipients, **changes)
+        self.posted += 1
         assert isinstance(await store.committer.commit(item), Appended)
         self.accepted.append((item.item, tuple(recipients)))
         return item
@@ -99,6 +106,19 @@ class World:
     def due_to(self, agency: str) -> list[str]:
         """Give what must be in an inbox: these, in this order, once."""
         return [item for item, recipients in self.accepted if agency in recipients]
+
+    async def keep_what_the_log_holds(self, store: Store) -> None:
+        """Forget what the log lost: nobody can deliver it. (Its originator will post it again.)"""
+        held = {entry.item for entry in await store.routing.entries_after("0-0", 100_000)}
+        self.accepted = [each for each in self.accepted if each[0] in held]
+
+    async def check_held(self, store: Store, agencies: Sequence[str] = AGENCIES) -> None:
+        """Make sure that inboxes hold once, in order, what the log holds; what it lost may stand between."""
+        entries = await store.routing.entries_after("0-0", 100_000)
+        positions = {(entry.item, entry.position) for entry in entries}
+        for agency in agencies:
+            items = [place[0] for place in await read_places(store, agency) if place in positions]
+            assert items == self.due_to(agency), f"the inbox of {agency}"
 
     async def check(self, store: Store, agencies: Sequence[str] = AGENCIES) -> None:
         """Make sure that inboxes hold exactly what is due to them, and records of recipients agree."""
