@@ -97,8 +97,8 @@ class Proxy:
                     break
                 up_writer.write(burst)
                 await up_writer.drain()
-        except (ConnectionError, OSError):
-            pass
+        except (ConnectionError, OSError, asyncio.CancelledError):
+            pass  # the end of a proxy is no error
         finally:
             replies.cancel()
             writer.close()
