@@ -78,6 +78,10 @@ check: $(VENV)/.develop ## format, lint, types, architecture, contract, packagin
 schemas: $(VENV)/.develop ## write schemas/*.schema.json from the types
 	$(BIN)/python -m tests.contract.write_schemas
 
+.PHONY: vectors
+vectors: $(VENV)/.develop ## write schemas/vectors/ from fixed entropy
+	$(BIN)/python -m tests.vectors
+
 .PHONY: build
 build: $(VENV)/.develop ## the wheel, in dist/, the same bytes each time
 	rm -rf dist

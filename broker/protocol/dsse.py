@@ -152,8 +152,8 @@ def decode64(text: object, pointer: str, size: int | None = None) -> bytes:
         if raw is not None and encode64(raw) == text:
             if size is None or len(raw) == size:
                 return raw
-            raise _refusal(pointer, f"{size} bytes in base64", f"{len(raw)} bytes")
-    raise _refusal(pointer, "standard base64 with padding", text)
+            raise _unreadable(pointer, f"{size} bytes in base64", f"{len(raw)} bytes")
+    raise _unreadable(pointer, "standard base64 with padding", text)
 
 
 def decode_hex(text: object, pointer: str, size: int) -> bytes:
@@ -165,7 +165,7 @@ def decode_hex(text: object, pointer: str, size: int) -> bytes:
             raw = b""
         if raw.hex() == text:
             return raw
-    raise _refusal(pointer, f"{2 * size} lower-case hex digits", text)
+    raise _unreadable(pointer, f"{2 * size} lower-case hex digits", text)
 
 
 def _signature(value: object, pointer: str) -> Signature:
@@ -188,3 +188,7 @@ def _members(value: object, pointer: str, names: set[str]) -> Mapping[str, Any]:
 
 def _refusal(pointer: str, expected: str, got: object) -> Malformed:
     return Malformed("not a signed document", Problem(pointer, expected, shorten(got)))
+
+
+def _unreadable(pointer: str, expected: str, got: object) -> Malformed:
+    return Malformed(f"{pointer}: expected {expected}", Problem(pointer, expected, shorten(got)))

@@ -96,7 +96,7 @@ def unpack(record: bytes, purpose: str, *shape: Field, max_bytes: int = RECORD_B
 
 
 def _refusal(purpose: str, expected: str, got: str) -> Malformed:
-    return Malformed(f"not a {purpose} record", Problem("", expected, got))
+    return Malformed(f"the {purpose} record cannot be read", Problem("", expected, got))
 
 
 def _fits(value: object, field: Field) -> bool:

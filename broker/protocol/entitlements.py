@@ -80,10 +80,15 @@ def read_entitlements(
         raise NotAuthentic("these entitlements are not those of the registry")
     document = schema_walk.read(envelope.payload, EntitlementsDocument, max_bytes=REGISTRY_BYTES)
     dsse.decode64(document.salt, "/salt", SALT_BYTES)
-    if bytes.fromhex(document.exchange) != exchange or document.version != version:
+    if document.exchange != exchange.hex():
         raise SchemaError(
-            "the entitlements are of another exchange or version",
-            Problem("/version", f"version {version} of this exchange", f"version {document.version}"),
+            "the entitlements are of another exchange",
+            Problem("/exchange", exchange.hex(), document.exchange),
+        )
+    if document.version != version:
+        raise SchemaError(
+            "the entitlements are of another version",
+            Problem("/version", f"{version}, as in the registry", f"{document.version}"),
         )
     return Entitlements(
         document.version,

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from broker.errors import Malformed, NotAuthentic
+from broker.errors import Malformed, NotAuthentic, Problem, shorten
 from broker.protocol import dsse, encoding
 from broker.protocol.digests import SALT_BYTES
 from broker.protocol.encoding import Bin, Maybe
@@ -35,6 +35,9 @@ ENTROPY_BYTES = 32
 SEAL_TYPE = dsse.payload_type("seal", "msgpack")
 BY_BROKER = "broker"
 """The mode of a header whose sealer is a broker of the registry."""
+BY_ORIGINATOR = "originator"
+"""The mode of a header whose sealer is the author: a blind post."""
+MODES = (BY_BROKER, BY_ORIGINATOR)
 
 _NONCE = bytes(12)  # one message per key, ever
 _LENGTH = struct.Struct(">I")
@@ -186,17 +189,22 @@ def read_sealed(record: bytes) -> Sealed:
 
 
 def read_header(sealed_header: bytes) -> Header:
-    """Read the H0 inside a sealed header. Raises `Malformed`."""
+    """Read the H0 inside a sealed header. Raises `Malformed`, for an unknown mode too."""
     h0, _ = encoding.unpack(sealed_header, "sealed header", bytes, Bin(32))
+    header: Header
     if encoding.is_of(h0, "receipt header"):
-        return ReceiptHeader(
+        header = ReceiptHeader(
             *encoding.unpack(h0, "receipt header", Bin(32), str, str, Bin(32), str, str, Bin(32), int)
         )
-    return BulletinHeader(
-        *encoding.unpack(
-            h0, "header", Bin(32), str, str, Bin(32), str, str, Bin(32), Bin(32), Maybe(Bin(32)), int
+    else:
+        header = BulletinHeader(
+            *encoding.unpack(
+                h0, "header", Bin(32), str, str, Bin(32), str, str, Bin(32), Bin(32), Maybe(Bin(32)), int
+            )
         )
-    )
+    if header.mode not in MODES:
+        raise Malformed("the header cannot be read", Problem("", f"a mode of {MODES}", shorten(header.mode)))
+    return header
 
 
 def padded_length(length: int) -> int:

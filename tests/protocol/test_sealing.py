@@ -5,7 +5,6 @@ refusal.
 from __future__ import annotations
 
 import hashlib
-import hmac
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +32,7 @@ from broker.protocol.sealing import (
     read_sealed,
     seal,
 )
+from tests.by_hand import hkdf
 from tests.exchange_fixtures import ANF, BROKER, FIA, MOI, fixed, make_exchange, sign_bulletin, sign_receipt
 
 EXCHANGE = make_exchange()
@@ -65,16 +65,6 @@ RECEIPT_HEADER = ReceiptHeader(
 )
 CONTENT = Content(STATEMENT, SALT)
 SEALED, KEY = seal(HEADER, CONTENT, ENTROPY)
-
-
-def hkdf(ikm: bytes, salt: bytes, info: bytes, length: int) -> bytes:
-    """RFC 5869 by hand."""
-    secret = hmac.digest(salt or bytes(32), ikm, "sha256")
-    made, block = b"", b""
-    while len(made) < length:
-        block = hmac.digest(secret, block + info + bytes([len(made) // 32 + 1]), "sha256")
-        made += block
-    return made[:length]
 
 
 def packed(*elements: Any) -> bytes:
@@ -288,7 +278,7 @@ def test_sealing_takes_exactly_32_bytes_of_entropy(size: int) -> None:
     "change",
     [
         {"exchange": fixed("x")},
-        {"mode": "blind"},
+        {"mode": "originator"},
         {"sealer": MOI},
         {"sealer_kid": fixed("k")},
         {"originator": ANF},
@@ -332,6 +322,9 @@ COMMITMENT = fixed("c")
                 COMMITMENT,
             ),
             id="a-bulletin-under-the-label-of-receipts",
+        ),
+        pytest.param(
+            pack("sealed header", replace(HEADER, mode="anybody").pack(), COMMITMENT), id="an-unknown-mode"
         ),
         pytest.param(HEADER.pack(), id="h0-alone"),
         pytest.param(b"", id="nothing"),

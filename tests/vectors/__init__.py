@@ -1,0 +1,1 @@
+"""What makes `schemas/vectors/`: run `python -m tests.vectors`, or `make vectors`."""
