@@ -80,7 +80,7 @@ schemas: $(VENV)/.develop ## write schemas/*.schema.json from the types
 
 .PHONY: vectors
 vectors: $(VENV)/.develop ## write schemas/vectors/ from fixed entropy
-	$(BIN)/python -m tests.vectors
+	$(BIN)/python -m tests.vectors.make_vectors
 
 .PHONY: build
 build: $(VENV)/.develop ## the wheel, in dist/, the same bytes each time

@@ -1,1 +1,1 @@
-"""What makes `schemas/vectors/`: run `python -m tests.vectors`, or `make vectors`."""
+"""What makes `schemas/vectors/`: run `make vectors`."""
