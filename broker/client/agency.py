@@ -228,7 +228,12 @@ class Agency:
         )
 
     async def forget_place(self, consumer: str | None = None) -> None:
-        """Forget a consumer's place: its next feed begins at the first item. For after an `InboxBroken`."""
+        """Forget a consumer's place: its next feed begins at the first item, and none is marked as
+        redelivered.
+
+        For after an `InboxBroken`, when the operator has said what happened: know what you hold by originator
+        and id.
+        """
         file = PlaceFile(self._state.places, check_consumer(consumer or self._consumer))
         await asyncio.to_thread(file.open)
         try:

@@ -129,7 +129,8 @@ class InboxWalk:
         here = self._position
         if self._entry is not None:
             if entry != self._entry:
-                _break(FORK, "another entry inside an entry", _span(self._entry), _span(entry))
+                kind = GAP if entry.first > self._entry.last else FORK
+                _break(kind, "another entry inside an entry", _span(self._entry), _span(entry))
             return
         if len(entry.references) != entry.last - entry.first + 1 or not entry.references:
             _break(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -10,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from broker.client import Agency
+from broker.client import Agency, FeedItem
 from broker.service import clock
+from broker.service.cursor import Cursor
 from broker.service.service import Service
 from broker.store.store import Store
 from broker.web.app import public_app
 from broker.web.listener import listening
-from tests.exchange_fixtures import TestExchange, make_exchange
+from tests.client.relay import Relay, relaying
+from tests.exchange_fixtures import FIA, TestExchange, bulletin_fields, make_exchange
 from tests.service.conftest import start_service
-
-Connect = Callable[..., AbstractAsyncContextManager[Agency]]
 
 
 @dataclass
@@ -41,6 +42,33 @@ class Broker:
         }
         return Agency.connect(options.pop("url", self.url), **(usual | options))
 
+    def document(self, author: str = FIA, **fields: Any) -> dict[str, Any]:
+        """Give a bulletin as an agency writes it: what the client fills in is left out, unless given."""
+        found = bulletin_fields(self.exchange, author, **fields)
+        filled = ("id", "originator", "exchange", "registry", "sent")
+        return {name: value for name, value in found.items() if name not in filled or name in fields}
+
+    async def arrived(self, member: str, number: int) -> None:
+        """Wait until a member's inbox has an item of this number."""
+        async with asyncio.timeout(10):
+            while True:
+                page = await self.service.reading.page(member, Cursor())
+                if page.items and page.items[-1].number >= number:
+                    return
+                await self.service.reading.wait(member, number - 1, 0.2)
+
+
+async def drain(agency: Agency, **options: Any) -> list[FeedItem]:
+    """Give what the inbox of an agency has now."""
+    return [item async for item in agency.feed(follow=False, **options)]
+
+
+async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until something holds; fails when it does not come to hold."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 (what is waited for is another's, and has no event)
+            await asyncio.sleep(0.01)
+
 
 @pytest.fixture
 def exchange() -> TestExchange:
@@ -61,3 +89,10 @@ async def broker(service: Service, exchange: TestExchange, tmp_path: Path) -> As
     """A broker that listens."""
     async with listening(public_app(service), "127.0.0.1", 0) as port:
         yield Broker(f"http://127.0.0.1:{port}", exchange, service, tmp_path / "state")
+
+
+@pytest.fixture
+async def relay(broker: Broker) -> AsyncIterator[Relay]:
+    """Somebody on the way to the broker."""
+    async with relaying(broker.url) as found:
+        yield found

@@ -107,7 +107,7 @@ WRONG: list[Any] = [
         Doubt.SEALER,
         id="sealed-in-the-authors-name-by-another",
     ),
-    pytest.param({"header": {"mode": "whatever"}}, Doubt.SEALER, id="a-mode-that-nobody-knows"),
+    pytest.param({"header": {"mode": "whatever"}}, Doubt.HEADER_FORM, id="a-mode-that-nobody-knows"),
     # the key between sealer and reader
     pytest.param({"reader": ANF}, Doubt.PAIR_KEY, id="another-agencys-item"),
     pytest.param(

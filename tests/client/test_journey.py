@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from broker.client import Agency, ReceivedBulletin, ReceivedReceipt
-from tests.client.conftest import Broker
-from tests.exchange_fixtures import FIA, ISLAMABAD, bulletin_fields
-
-
-def document(broker: Broker, author: str = FIA, **fields: object) -> dict[str, object]:
-    found = bulletin_fields(broker.exchange, author, **fields)
-    for name in ("id", "originator", "exchange", "registry", "sent"):
-        if name not in fields:
-            del found[name]
-    return found
-
-
-async def drain(agency: Agency, **options: object) -> list[object]:
-    return [item async for item in agency.feed(follow=False, **options)]  # type: ignore[arg-type]
+from broker.client import ReceivedBulletin, ReceivedReceipt
+from tests.client.conftest import Broker, drain
+from tests.exchange_fixtures import FIA, ISLAMABAD
 
 
 async def test_a_bulletin_is_posted_read_answered_and_the_answer_read(broker: Broker) -> None:
     async with broker.connect(FIA) as fia, broker.connect(ISLAMABAD) as police:
-        posted = await fia.post(document(broker), to=[ISLAMABAD])
+        posted = await fia.post(broker.document(), to=[ISLAMABAD])
         assert not posted.repeated
-        (item,) = await drain(police, timeout=5)
+        (item,) = await drain(police, timeout=5, count=1)
         assert isinstance(item, ReceivedBulletin)
         assert (item.number, item.originator, item.id) == (1, FIA, posted.id)
         assert not item.redelivered
         receipt = await item.acknowledge("opened")
-        (answer,) = await drain(fia, timeout=5)
+        (answer,) = await drain(fia, timeout=5, count=1)
         assert isinstance(answer, ReceivedReceipt)
         assert (answer.id, answer.receipt.kind, answer.originator) == (receipt.id, "opened", ISLAMABAD)
         overview = await fia.receipts(posted.id)
@@ -41,13 +29,13 @@ async def test_a_bulletin_is_posted_read_answered_and_the_answer_read(broker: Br
 async def test_a_live_feed_hands_out_what_is_posted_while_it_is_open(broker: Broker) -> None:
     async with broker.connect(FIA) as fia, broker.connect(ISLAMABAD) as police:
         seen: list[str] = []
-        first = await fia.post(document(broker))
+        first = await fia.post(broker.document())
         async for item in police.feed(count=3):
             assert isinstance(item, ReceivedBulletin)
             seen.append(item.id)
             if len(seen) < 3:
                 await fia.post(
-                    document(broker, marking="TLP:GREEN", severity=("Minor", "Severe")[len(seen) - 1])
+                    broker.document(marking="TLP:GREEN", severity=("Minor", "Severe")[len(seen) - 1])
                 )
         assert seen[0] == first.id
         assert len(set(seen)) == 3

@@ -1,0 +1,290 @@
+"""The feed against a real broker: each item once and in order, whatever ends and begins in between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from broker.client import FeedItem, ReceivedBulletin, Unverified
+from broker.errors import NotFound, RevokedKey, UnsafeConfiguration
+from broker.service.cursor import Cursor
+from tests.client.conftest import Broker, drain, until
+from tests.client.relay import Relay
+from tests.exchange_fixtures import FIA, ISLAMABAD, MOI, grant, identity, next_version
+from tests.service.conftest import publish
+
+
+async def post(broker: Broker, count: int, author: str = FIA) -> list[str]:
+    async with broker.connect(author) as agency:
+        documents = [broker.document(author, correlations=[_mark(n)]) for n in range(count)]
+        results = await agency.post_many(documents)
+    return [result.id for result in results if not isinstance(result, Exception)]
+
+
+def _mark(n: int) -> dict[str, str]:
+    return {"system": "test", "key": "number", "value": str(n)}
+
+
+def numbers(items: list[FeedItem]) -> list[int]:
+    return [item.number for item in items]
+
+
+async def test_an_inbox_longer_than_a_page_comes_once_and_in_order(broker: Broker) -> None:
+    posted = await post(broker, 230)
+    await broker.arrived(ISLAMABAD, 230)
+    async with broker.connect(ISLAMABAD) as police:
+        items = await drain(police)
+        assert numbers(items) == list(range(1, 231))
+        assert sorted(item.id for item in items if isinstance(item, ReceivedBulletin)) == sorted(posted)
+        assert await drain(police) == []
+
+
+async def test_the_item_in_hand_comes_again_and_says_so(broker: Broker) -> None:
+    await post(broker, 3)
+    await broker.arrived(ISLAMABAD, 3)
+    async with broker.connect(ISLAMABAD) as police:
+        async for item in police.feed(follow=False):
+            if item.number == 2:
+                break
+    async with broker.connect(ISLAMABAD) as police:
+        again = await drain(police)
+    assert [(item.number, item.redelivered) for item in again] == [(2, True), (3, False)]
+
+
+async def test_a_count_ends_the_feed_behind_its_last_item(broker: Broker) -> None:
+    await post(broker, 3)
+    await broker.arrived(ISLAMABAD, 3)
+    async with broker.connect(ISLAMABAD) as police:
+        assert numbers(await drain(police, count=2)) == [1, 2]
+        rest = await drain(police)
+        assert [(item.number, item.redelivered) for item in rest] == [(3, False)]
+
+
+async def test_consumers_keep_places_of_their_own(broker: Broker) -> None:
+    await post(broker, 2)
+    await broker.arrived(ISLAMABAD, 2)
+    async with broker.connect(ISLAMABAD) as police:
+        assert numbers(await drain(police, count=1)) == [1]
+        assert numbers(await drain(police, consumer="archive")) == [1, 2]
+        assert numbers(await drain(police)) == [2]
+
+
+async def test_looking_from_a_number_leaves_the_place_alone(broker: Broker) -> None:
+    await post(broker, 3)
+    await broker.arrived(ISLAMABAD, 3)
+    async with broker.connect(ISLAMABAD) as police:
+        assert numbers(await drain(police, after=1)) == [2, 3]
+        assert numbers(await drain(police, after=0)) == [1, 2, 3]
+        assert numbers(await drain(police)) == [1, 2, 3]
+
+
+async def test_one_consumer_has_one_reader(broker: Broker) -> None:
+    await post(broker, 1)
+    await broker.arrived(ISLAMABAD, 1)
+    async with broker.connect(ISLAMABAD) as first, broker.connect(ISLAMABAD) as second:
+        reading = first.feed()
+        assert (await anext(reading)).number == 1
+        with pytest.raises(UnsafeConfiguration, match="another feed reads"):
+            await drain(second)
+        await reading.aclose()  # type: ignore[attr-defined]
+        assert numbers(await drain(second)) == [1]
+
+
+async def test_a_feed_whose_loop_was_left_gives_its_lock_back_when_the_agency_ends(broker: Broker) -> None:
+    await post(broker, 1)
+    async with broker.connect(ISLAMABAD) as police:
+        reading = police.feed()
+        assert (await anext(reading)).number == 1
+    async with broker.connect(ISLAMABAD) as police:
+        assert numbers(await drain(police)) == [1]
+
+
+async def test_a_live_feed_outlives_cut_connections(broker: Broker, relay: Relay) -> None:
+    seen: list[FeedItem] = []
+
+    async def read() -> None:
+        async with broker.connect(ISLAMABAD, url=relay.url) as police:
+            async for item in police.feed(count=6):
+                seen.append(item)
+
+    reading = asyncio.create_task(read())
+    async with broker.connect(FIA) as fia:
+        for n in range(6):
+            await fia.post(broker.document(correlations=[_mark(n)]))
+            await until(lambda: len(seen) > n)  # noqa: B023 (asked before the next turn)
+            if n % 2:
+                relay.cut_feeds()
+    await reading
+    assert numbers(seen) == [1, 2, 3, 4, 5, 6]
+    assert not any(item.redelivered for item in seen)
+
+
+async def test_a_feed_waits_for_a_broker_that_is_away(broker: Broker, relay: Relay) -> None:
+    await post(broker, 2)
+    relay.refuse = lambda name: 503 if name == "GET /v1/feed" and len(relay.asked) < 3 else None
+    async with broker.connect(ISLAMABAD, url=relay.url) as police:
+        items = [item async for item in police.feed(count=2)]
+    assert numbers(items) == [1, 2]
+    assert relay.asked.count("GET /v1/feed") == 3
+
+
+async def test_a_timeout_ends_a_quiet_feed(broker: Broker) -> None:
+    await post(broker, 1)
+    async with broker.connect(ISLAMABAD) as police:
+        items = [item async for item in police.feed(timeout=1.0)]
+    assert numbers(items) == [1]
+
+
+@pytest.mark.parametrize("follow", [True, False], ids=["live", "drained"])
+async def test_a_bad_item_is_handed_out_without_content_and_the_feed_goes_on(
+    broker: Broker, relay: Relay, follow: bool
+) -> None:
+    await post(broker, 3)
+    await broker.arrived(ISLAMABAD, 3)
+    page = await broker.service.reading.page(ISLAMABAD, Cursor())
+    body = page.items[1].body
+    assert body is not None
+    spoiled = body.sealed.ciphertext[:1000]
+
+    def spoil(_: str, answer: bytes) -> bytes:
+        return answer.replace(spoiled, bytes(1000))
+
+    relay.change = spoil
+    relay.change_event = _spoil_second
+    async with broker.connect(ISLAMABAD, url=relay.url) as police:
+        items = [item async for item in police.feed(follow=follow, count=3)]
+    assert [type(item) for item in items] == [ReceivedBulletin, Unverified, ReceivedBulletin]
+    bad = items[1]
+    assert isinstance(bad, Unverified)
+    assert (bad.number, bad.kind, bad.code) == (2, "bulletin", "reference")
+
+
+def _spoil_second(frame: bytes) -> bytes:
+    if not frame.startswith(b"id: 2\n") and b"\nid: 2\n" not in frame:
+        return frame
+    before, found, after = frame.partition(b'"ciphertext":"')
+    assert found
+    return before + found + b"AAAA" + after[4:]
+
+
+async def test_what_an_agency_may_not_read_any_more_is_withheld_and_says_why(broker: Broker) -> None:
+    await post(broker, 2)
+    await broker.arrived(ISLAMABAD, 2)
+    less = next_version(broker.exchange, grants={ISLAMABAD: grant(marking="TLP:GREEN")})
+    await publish(broker.service, less)
+    async with broker.connect(ISLAMABAD) as police:
+        items = await drain(police)
+    assert [item.code for item in items if isinstance(item, Unverified)] == ["withheld", "withheld"]
+    assert "marking" in items[0].reason if isinstance(items[0], Unverified) else False
+
+
+async def test_an_author_who_joined_later_is_known_by_following_the_registry(broker: Broker) -> None:
+    newcomer = identity(broker.exchange.id, "pk.asf", broker.exchange.now)
+    newer = next_version(broker.exchange, identities={"pk.asf": newcomer})
+    async with broker.connect(ISLAMABAD) as police:
+        assert await drain(police) == []
+        await publish(broker.service, newer)
+        broker.exchange = newer
+        await post(broker, 1, "pk.asf")
+        await broker.arrived(ISLAMABAD, 1)
+        (item,) = await drain(police)
+        assert isinstance(item, ReceivedBulletin)
+        assert item.originator == "pk.asf"
+        assert police.registry().version == 2
+
+
+async def test_a_revoked_key_loses_its_live_feed(broker: Broker) -> None:
+    gone = next_version(
+        broker.exchange,
+        revoked={broker.exchange.signing(ISLAMABAD).kid: broker.exchange.now},
+    )
+    async with broker.connect(ISLAMABAD) as police:
+        reading = police.feed()
+        waiting = asyncio.ensure_future(anext(reading))
+        await until(lambda: broker.service.feeds.live > 0)
+        await publish(broker.service, gone)
+        with pytest.raises(RevokedKey):
+            async with asyncio.timeout(5):
+                await waiting
+
+
+async def test_what_was_read_to_its_end_is_acknowledged(broker: Broker, relay: Relay) -> None:
+    await post(broker, 2)
+    await broker.arrived(ISLAMABAD, 2)
+    async with broker.connect(ISLAMABAD, url=relay.url) as police:
+        await drain(police)
+        assert relay.asked.count("POST /v1/ack") == 1
+        await drain(police)
+        await drain(police, after=0)
+        assert relay.asked.count("POST /v1/ack") == 1
+
+
+async def test_what_was_not_finished_with_is_not_acknowledged(broker: Broker, relay: Relay) -> None:
+    await post(broker, 2)
+    await broker.arrived(ISLAMABAD, 2)
+    async with broker.connect(ISLAMABAD, url=relay.url) as police:
+        async for item in police.feed(follow=False):
+            if item.number == 2:
+                break
+    assert "POST /v1/ack" not in relay.asked
+
+
+async def test_a_feed_goes_on_when_its_acknowledgement_does_not_get_through(
+    broker: Broker, relay: Relay
+) -> None:
+    await post(broker, 2)
+    await broker.arrived(ISLAMABAD, 2)
+    relay.refuse = lambda name: 503 if name == "POST /v1/ack" else None
+    async with broker.connect(ISLAMABAD, url=relay.url) as police:
+        assert numbers(await drain(police)) == [1, 2]
+
+
+async def test_one_item_is_given_by_its_number(broker: Broker) -> None:
+    await post(broker, 3)
+    await broker.arrived(ISLAMABAD, 3)
+    async with broker.connect(ISLAMABAD) as police:
+        item = await police.item(2)
+        assert isinstance(item, ReceivedBulletin)
+        assert item.number == 2
+        assert numbers(await drain(police)) == [1, 2, 3]
+        for number in (0, 4):
+            with pytest.raises(NotFound):
+                await police.item(number)
+
+
+async def test_places_survive_and_a_damaged_one_is_not_guessed_at(broker: Broker) -> None:
+    await post(broker, 1)
+    await broker.arrived(ISLAMABAD, 1)
+    async with broker.connect(ISLAMABAD) as police:
+        await drain(police)
+        (place,) = [path for path in _files(broker.state, "places") if path.suffix == ".json"]
+        place.write_bytes(place.read_bytes()[:-20])
+        with pytest.raises(UnsafeConfiguration, match="cannot be read"):
+            await drain(police)
+        await police.forget_place()
+        assert numbers(await drain(police)) == [1]
+
+
+def _files(state: Path, kind: str) -> list[Path]:
+    return [path for path in state.rglob("*") if path.parent.name == kind]
+
+
+async def test_what_is_kept_is_for_its_owner_alone(broker: Broker) -> None:
+    await post(broker, 1)
+    async with broker.connect(ISLAMABAD) as police:
+        with contextlib.suppress(NotFound):
+            await drain(police, timeout=2, count=1)
+    kept = [path for path in broker.state.rglob("*") if path.is_file() and path.name != "lock"]
+    assert kept
+    assert {oct(path.stat().st_mode & 0o777) for path in kept} == {"0o600"}
+
+
+async def test_an_agency_is_not_told_of_others_items(broker: Broker) -> None:
+    async with broker.connect(FIA) as fia, broker.connect(MOI) as ministry:
+        posted = await fia.post(broker.document(), to=[ISLAMABAD])
+        assert await drain(ministry) == []
+        with pytest.raises(NotFound):
+            await ministry.fetch(FIA, posted.id)
