@@ -110,6 +110,15 @@ class Members:
             )
         return None if found is None else _split(found)
 
+    async def all_acknowledged(self) -> dict[str, tuple[int, bytes]]:
+        """Give the number and contents of the highest acknowledgement of every agency that sent one."""
+        with reading():
+            async with self._reading.pipeline(transaction=False) as pipeline:
+                for partition in range(names.PARTITIONS):
+                    pipeline.hgetall(names.acknowledgements(partition))
+                replies: list[dict[bytes, bytes]] = await pipeline.execute()
+        return {agency.decode(): _split(found) for reply in replies for agency, found in reply.items()}
+
     # --- Pair keys ------------------------------------------------------------------------------------------
 
     async def put_pair_keys(self, sealed: Sequence[tuple[bytes, bytes]], until: int) -> None:

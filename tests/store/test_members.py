@@ -90,6 +90,8 @@ async def test_the_highest_acknowledgement_is_kept(
     assert await store.members.acknowledge("pk.fia", number, b"new") == highest
     assert await store.members.acknowledged("pk.fia") == highest
     assert await store.members.acknowledged("pk.anf") is None
+    await store.members.acknowledge("pk.anf", 1, b"anf")
+    assert await store.members.all_acknowledged() == {"pk.fia": highest, "pk.anf": (1, b"anf")}
 
 
 async def test_pair_keys_live_as_long_as_asked_and_never_shorter(store: Store) -> None:
