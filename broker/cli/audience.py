@@ -13,6 +13,7 @@ from broker.cli.connection import connected
 from broker.cli.output import remark, result
 from broker.cli.refusals import harmless
 from broker.cli.sources import read_documents, source_flags, source_of
+from broker.client.lookups import Reach
 
 EXAMPLE = """
 $ export HARKARA_IDENTITY=fia/pk.fia.key HARKARA_URL=http://127.0.0.1:8470
@@ -43,13 +44,14 @@ async def audience(agency: AgencyFlags, as_json: bool, **given: Any) -> None:
                     for reach in reached
                 ],
             }
-            words = [
-                f"  {'receives' if one.delivers else '-':<9} {harmless(one.agency):<28} {harmless(one.reason)}"
-                for one in sorted(reached, key=lambda one: (not one.delivers, one.agency))
-            ]
+            words = [_line(one) for one in sorted(reached, key=lambda one: (not one.delivers, one.agency))]
             result(
                 found, [f"{document.label}: {receivers} of {len(reached)} agencies", *words], as_json=as_json
             )
     if nobody:
         remark("Nobody would receive it.", as_json=as_json)
         raise click.exceptions.Exit(refusals.CHECK_SAYS_NO)
+
+
+def _line(one: Reach) -> str:
+    return f"  {'receives' if one.delivers else '-':<9} {harmless(one.agency):<28} {harmless(one.reason)}"

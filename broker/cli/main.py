@@ -13,9 +13,17 @@ from broker.cli import refusals
 from broker.cli.command import SETTINGS, guarded
 from broker.cli.lazy import Entry, LazyGroup
 
-AGENCY, SAY, HEAR, PROOF, EXCHANGE = "For an agency", "Say", "Hear", "Prove", "For the exchange"
+START, AGENCY, SAY, HEAR, PROOF, EXCHANGE = (
+    "Begin",
+    "For an agency",
+    "Say",
+    "Hear",
+    "Prove",
+    "For the exchange",
+)
 
 ENTRIES: Final = (
+    Entry("demo", "broker.cli.demo:demo", "show a whole exchange on this machine, in seconds", START),
     Entry("keys", "broker.cli.keys:keys", "make an identity and its card, renew them", AGENCY),
     Entry("subscribe", "broker.cli.subscribe:subscribe", "say what you want to hear", AGENCY),
     Entry("request", "broker.cli.request:request", "send any request, signed: a curl that signs", AGENCY),
@@ -32,9 +40,8 @@ ENTRIES: Final = (
     Entry("export", "broker.cli.fetch:export", "write what proves an item to others", PROOF),
     Entry("verify", "broker.cli.verify:verify", "tell who signed a file, and whether it is unchanged", PROOF),
     Entry("init", "broker.cli.init:init", "make a new exchange: its name, keys and first registry", EXCHANGE),
-    Entry(
-        "registry", "broker.cli.registry:registry", "enrol members, sign and publish the registry", EXCHANGE
-    ),
+    Entry("serve", "broker.cli.serve:serve", "run a broker", EXCHANGE),
+    Entry("registry", "broker.cli.registry:registry", "enrol members, sign and publish", EXCHANGE),
 )
 
 EPILOG: Final = (

@@ -13,6 +13,7 @@ import click
 from broker.cli.agency_flags import AgencyFlags, agency_flags
 from broker.cli.command import command, flag
 from broker.cli.connection import connected
+from broker.cli.moment import whole_second
 from broker.cli.output import remark, result
 from broker.cli.refusals import brief, harmless
 from broker.cli.sources import Document, Source, read_documents, source_flags, source_of
@@ -78,7 +79,9 @@ class Printer:
             "sealed": posted.stamp.sealed.hex(),
         }
         again = ", as before: it was accepted already" if posted.repeated else ""
-        words = f"Accepted  {posted.originator}/{posted.id}  {taken}{again}"
+        words = (
+            f"Accepted  {posted.originator}/{posted.id}  {times.format(whole_second(posted.taken_at))}{again}"
+        )
         result(found | ({"label": label} if label else {}), words, as_json=self.as_json)
 
     def refused(self, error: HarkaraError, label: str) -> None:

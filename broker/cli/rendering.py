@@ -44,9 +44,15 @@ LOUD: Final = {"Extreme", "Severe"}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the pipe's end be told and ended like any other (rich would exit with 1)."""
+        raise  # noqa: PLE0704  (rich calls this while it handles the BrokenPipeError)
+
+
 def console() -> Console:
     """Give a console on stdout as it is now: 80 columns, nothing of a text taken for an instruction."""
-    return Console(
+    return _Console(
         file=sys.stdout,
         width=WIDTH,
         highlight=False,
