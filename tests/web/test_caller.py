@@ -159,10 +159,12 @@ async def test_a_second_signature_of_another_tag_is_refused_too(shared: Reader) 
 
 
 GARBAGE = [
-    "", ",", "sig1", "sig1=", "sig1=()", "sig1=1", "sig1=(", 'sig1=("@method")', 'sig1=("@nonsense")', "sig1=:!:",
+    "", ",", "sig1", "sig1=", "sig1=()", "sig1=1", "sig1=(", 'sig1=("@method")', 'sig1=("@nonsense")',
+    "sig1=:!:",
     'sig1=("@method";req);tag="harkara-read"', 'sig1=("@method" "@method");created=1', "sig1=?1", 'sig1="x"',
     'sig1=("\\u0000")', "*=()", "a=1, a=2", 'sig1=("@query-param";name="a");created=99999999999999999999',
-    "sig1=();created=-1", "sig1=();created=1.5", 'sig1=();created="1"', "sig1=();created=?1", "sig1=" + "(" * 4000,
+    "sig1=();created=-1", "sig1=();created=1.5", 'sig1=();created="1"', "sig1=();created=?1",
+    "sig1=" + "(" * 4000,
     'sig1=("@method");keyid=' + "1" * 15, "sig1=(" + '"@method" ' * 300 + ")", "é", "sig1=();expires=1",
 ]  # fmt: skip
 
@@ -257,7 +259,7 @@ class TestKeysThatPass:
     async def test_a_wait_ends_with_a_refusal_when_the_key_is_revoked_meanwhile(
         self, reader: Reader, exchange: TestExchange
     ) -> None:
-            kid = exchange.signing(FIA).kid
+        kid = exchange.signing(FIA).kid
         waiting = asyncio.create_task(reader.read(FIA, f"{PATH}?wait=3"))
         await asyncio.sleep(0.2)
         await self._publish(reader, next_version(exchange, revoked={kid: exchange.now}))

@@ -1,9 +1,10 @@
-"""The feed: what is on the wire, where it resumes, how it ends, and what a reader costs that does not read."""
+"""The feed: what is on the wire, where it resumes, how it ends, what a reader costs that does not read."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -146,9 +147,9 @@ async def test_a_reader_that_leaves_is_forgotten_at_once(reader: Reader, service
     await _until(lambda: service.feeds.live == 0, seconds=2)
 
 
-async def _until(condition, seconds: float = 5.0) -> None:
+async def _until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  (what is watched has no event of its own)
             await asyncio.sleep(0.02)
 
 
