@@ -41,7 +41,7 @@ from broker.protocol.digests import Address, Policy, read_address
 from broker.protocol.entitlements import Entitlements
 from broker.protocol.limits import BODY_BYTES, SENT_AGE_US, SENT_AHEAD_US
 from broker.protocol.registry import Registry, Standing
-from broker.protocol.routing import Grant
+from broker.protocol.routing import NO_GRANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def check_recent(at: int, text: str, pointer: str, now: int) -> None:
 
 def check_may_originate(bulletin: Bulletin, entitlements: Entitlements) -> None:
     """Hold the originator to its entitlements. Raises `MayNotOriginate`."""
-    grant = entitlements.grants.get(bulletin.originator, Grant())
+    grant = entitlements.grants.get(bulletin.originator, NO_GRANT)
     if bulletin.category not in grant.originate:
         raise MayNotOriginate(
             "this agency is not entitled to originate this category",

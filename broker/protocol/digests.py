@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from broker.errors import Malformed, Problem, shorten
 from broker.protocol import dsse, encoding
 from broker.protocol.encoding import Bin, ListOf, Maybe
+from broker.protocol.limits import MEMBERS_ITEMS
 from broker.protocol.vocabulary import BULLETIN_TYPES, CATEGORIES, MARKINGS, SEVERITIES, STATUSES
 
 SALT_BYTES = 32
@@ -136,6 +137,8 @@ def statement_digest(statement: dsse.Envelope) -> bytes:
 def _names(value: object, pointer: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise _refusal(pointer, "a list of agency ids", type(value).__name__)
+    if len(value) > MEMBERS_ITEMS:
+        raise _refusal(pointer, f"at most {MEMBERS_ITEMS} names", f"{len(value)}", "name a group")
     if len(set(value)) != len(value):
         raise _refusal(pointer, "each agency once", "one of them twice")
     return tuple(value)

@@ -4,15 +4,15 @@ TUF).
 Two ways in: `open_registry` for whoever holds only `exchange.json`, and `follow` for whoever trusts a
 registry and is given a newer one; there is no third, so nothing unverified is ever called a `Registry`. A
 newer one must be signed by the threshold of the one before *and* by its own (TUF 5.3.4), must have a higher
-version, and may not give a key to another member: a kid belongs to one member for ever. Source:
-schemas/protocol.md, "Trust".
+version, may not give a key to another member (a kid belongs to one member for ever), and may not take a
+revocation back. Source: schemas/protocol.md, "Trust".
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import msgspec
@@ -32,6 +32,7 @@ from broker.protocol import dsse, keys, schema_walk, times
 from broker.protocol.card import Card, PublicKey, Role, Use, read_card
 from broker.protocol.exchange import Exchange
 from broker.protocol.head import EPOCH_BYTES
+from broker.protocol.in_force import InForce
 from broker.protocol.limits import REGISTRY_BYTES
 from broker.protocol.registry_document import EnvelopeDocument, RegistryDocument
 
@@ -65,7 +66,9 @@ class Registry:
     entitlements_digest: bytes
     document: RegistryDocument
     envelope: dsse.Envelope
-    _keys: Mapping[bytes, tuple[Card, PublicKey]]
+    _keys: Mapping[bytes, tuple[Card, PublicKey]] = field(repr=False)
+    _agencies: tuple[str, ...] = field(repr=False)
+    _in_force: InForce = field(repr=False, compare=False)
 
     def standing(self, now: int) -> Standing:
         """Tell whether the registry is current, in its grace, or expired."""
@@ -95,31 +98,18 @@ class Registry:
 
     def key_for(self, member: str, use: Use, now: int) -> PublicKey | None:
         """Give the key of a member in force for `use`: the one valid longest when there are several."""
-        card = self.cards.get(member)
-        usable = [
-            key
-            for key in (card.keys if card else ())
-            if key.use == use and key.in_force(now) and not self._is_revoked(key.kid, now)
-        ]
-        return max(usable, key=lambda key: (key.not_after, key.kid), default=None)
+        return self._in_force.at(now).keys.get((member, use))
 
-    def agencies(self) -> list[str]:
+    def agencies(self) -> tuple[str, ...]:
         """Give the ids of all agencies (brokers are no recipients), sorted."""
-        return sorted(card.id for card in self.cards.values() if card.role == "agency")
+        return self._agencies
 
     def active(self, now: int) -> frozenset[str]:
         """Give the agencies that can receive now: both of their keys are in force and not revoked."""
-        return frozenset(
-            agency
-            for agency in self.agencies()
-            if self.key_for(agency, "sign", now) is not None and self.key_for(agency, "seal", now) is not None
-        )
-
-    def _is_revoked(self, kid: bytes, at: int) -> bool:
-        return kid in self.revoked and at >= self.revoked[kid]
+        return self._in_force.at(now).active
 
     def _require_in_force(self, key: PublicKey, at: int) -> None:
-        if self._is_revoked(key.kid, at):
+        if self._in_force.is_revoked(key.kid, at):
             raise RevokedKey(
                 f"this key was revoked from {times.format(self.revoked[key.kid])}",
                 Problem("/signatures/0/keyid", "a key that is not revoked", key.kid.hex()),
@@ -156,6 +146,12 @@ def follow(trusted: Registry, envelope: dsse.Envelope) -> Registry:
     _require_threshold(envelope, trusted.roots, trusted.k)
     newer = _read(envelope, trusted.exchange)
     _require_threshold(envelope, newer.roots, newer.k)
+    with pointing_within("/payload"):
+        _check_descent(trusted, newer)
+    return newer
+
+
+def _check_descent(trusted: Registry, newer: Registry) -> None:
     if newer.version <= trusted.version:
         raise VersionConflict(
             "the registry is not newer than the one in force",
@@ -171,6 +167,12 @@ def follow(trusted: Registry, envelope: dsse.Envelope) -> Registry:
             "the registry does not follow the one in force",
             Problem("/previous", trusted.digest.hex(), newer.document.previous or "none"),
         )
+    for kid, since in trusted.revoked.items():
+        if newer.revoked.get(kid, since + 1) > since:
+            raise SchemaError(
+                "a revocation stays: it may be moved to an earlier time only",
+                Problem("/revocations", f"{kid.hex()}, since {times.format(since)}", "a later one or none"),
+            )
     for kid, (card, _) in trusted._keys.items():
         if kid in newer._keys and newer._keys[kid][0].id != card.id:
             raise SchemaError(
@@ -179,7 +181,6 @@ def follow(trusted: Registry, envelope: dsse.Envelope) -> Registry:
                     "/cards", f"the key {kid.hex()[:16]}… with {card.id} or nobody", newer._keys[kid][0].id
                 ),
             )
-    return newer
 
 
 def _public_of(kids: Iterable[bytes], registry: Registry) -> dict[bytes, bytes]:
@@ -214,6 +215,11 @@ def _read(envelope: dsse.Envelope, exchange: bytes) -> Registry:
             "signed as another kind of document",
             Problem("/payloadType", REGISTRY_TYPE, envelope.payload_type),
         )
+    with pointing_within("/payload"):
+        return _read_payload(envelope, exchange)
+
+
+def _read_payload(envelope: dsse.Envelope, exchange: bytes) -> Registry:
     document = schema_walk.read(envelope.payload, RegistryDocument, max_bytes=REGISTRY_BYTES)
     if document.exchange != exchange.hex():
         raise WrongExchange(
@@ -263,6 +269,8 @@ def _read(envelope: dsse.Envelope, exchange: bytes) -> Registry:
         document=document,
         envelope=envelope,
         _keys=index,
+        _agencies=tuple(sorted(card.id for card in cards.values() if card.role == "agency")),
+        _in_force=InForce(cards.values(), revoked),
     )
 
 
@@ -285,7 +293,7 @@ def _read_cards(
     cards: dict[str, Card] = {}
     index: dict[bytes, tuple[Card, PublicKey]] = {}
     for place, document in enumerate(documents):
-        card = read_card(dsse.from_json(msgspec.to_builtins(document), f"/cards/{place}"))
+        card = _read_one_card(dsse.from_json(msgspec.to_builtins(document), f"/cards/{place}"), place)
         if card.exchange != exchange:
             raise NotAuthentic(f"the card of {card.id} was made for another exchange")
         if card.id in cards:
@@ -301,3 +309,15 @@ def _read_cards(
                 )
             index[key.kid] = (card, key)
     return cards, index
+
+
+def _read_one_card(envelope: dsse.Envelope, place: int) -> Card:
+    try:
+        return read_card(envelope)
+    except HarkaraError as error:
+        # A card is a document in base64 inside one: its own pointers would lead nowhere from outside.
+        error.problems = tuple(
+            replace(problem, pointer=f"/cards/{place}", expected=f"{problem.pointer}: {problem.expected}")
+            for problem in error.problems
+        )
+        raise

@@ -21,8 +21,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from broker.errors import Problem, UnknownAgency, WrongAddress
+from broker.errors import Problem, UnknownAgency, WrongAddress, shorten
 from broker.protocol.digests import Address, Policy
+from broker.protocol.limits import PROBLEMS_ITEMS
 from broker.protocol.vocabulary import MARKINGS, NAMED_MARKINGS, SEVERITIES
 
 _NARROWNESS = {marking: place for place, marking in enumerate(MARKINGS)}
@@ -51,15 +52,11 @@ class Reason(Enum):
     UNSUBSCRIBED_AREA = False, "not subscribed to these areas"
     UNSUBSCRIBED_SEVERITY = False, "not subscribed to this severity"
 
-    @property
-    def delivers(self) -> bool:
-        """Tell whether the agency receives the item."""
-        return self.value[0]
-
-    @property
-    def words(self) -> str:
-        """Give the reason for people."""
-        return self.value[1]
+    def __init__(self, delivers: bool, words: str) -> None:
+        self.delivers = delivers
+        """Whether the agency receives the item."""
+        self.words = words
+        """The reason for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class Interest:
     severity: str | None = None
 
 
-EVERYTHING = Interest()
+NO_GRANT = Grant()
 
 
 def route(
@@ -109,11 +106,11 @@ def route(
             Problem("/address/to", "at least one agency", "none", "name the recipients with --to"),
         )
     listed = tuple(members)
-    named = _expand(address.to, "to", listed, groups) if address else frozenset()
-    excepted = _expand(address.excepted, "except", listed, groups) if address else frozenset()
+    named, excepted = _expand(address, frozenset(listed), groups) if address else (frozenset(), frozenset())
     # What was written counts, not whom it comes to: `to` an empty group is for nobody, and not for everybody.
     restricted = address is not None and bool(address.to)
     to_holders_only = policy.type == "Cancel" and not restricted and holders is not None
+    around = _around(policy.areas)
 
     def decide(agency: str) -> Reason:
         if agency == originator:
@@ -124,7 +121,7 @@ def route(
             return Reason.EXCEPTED
         if restricted and agency not in named:
             return Reason.NOT_NAMED
-        if refused := entitlement(policy, grants.get(agency, Grant())):
+        if refused := entitlement(policy, grants.get(agency, NO_GRANT)):
             return refused
         if agency in named:
             return Reason.NAMED
@@ -133,7 +130,8 @@ def route(
             return Reason.ONLY_NAMED
         if to_holders_only:
             return Reason.HOLDS_ORIGINAL if held else Reason.NOT_A_HOLDER
-        refused = _uninterested(policy, interests.get(agency, EVERYTHING))
+        interest = interests.get(agency)
+        refused = None if interest is None else _uninterested(policy, around, interest)
         if held:
             return Reason.SUBSCRIBED if refused is None else Reason.HOLDS_ORIGINAL
         return refused or Reason.SUBSCRIBED
@@ -155,43 +153,53 @@ def entitlement(policy: Policy, grant: Grant) -> Reason | None:
 
 
 def _expand(
-    names: tuple[str, ...], member: str, members: tuple[str, ...], groups: Mapping[str, frozenset[str]]
-) -> frozenset[str]:
-    found: set[str] = set()
+    address: Address, members: frozenset[str], groups: Mapping[str, frozenset[str]]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Give whom `to` and `except` name, groups resolved. Raises `UnknownAgency` naming all that are
+    unknown.
+    """
     problems: list[Problem] = []
-    for place, name in enumerate(names):
-        if name.startswith(GROUP_PREFIX) and name.removeprefix(GROUP_PREFIX) in groups:
-            found |= groups[name.removeprefix(GROUP_PREFIX)]
-        elif name in members:
-            found.add(name)
-        else:
-            problems.append(
-                Problem(
-                    f"/address/{member}/{place}",
-                    "an agency of the registry, or a group",
-                    name,
-                    "`harkara registry show` lists them",
-                )
-            )
+    found: list[frozenset[str]] = []
+    for member, names in (("to", address.to), ("except", address.excepted)):
+        agencies: set[str] = set()
+        for place, name in enumerate(names):
+            group = groups.get(name.removeprefix(GROUP_PREFIX)) if name.startswith(GROUP_PREFIX) else None
+            if group is not None:
+                agencies |= group
+            elif name in members:
+                agencies.add(name)
+            else:
+                problems.append(_unknown(f"/address/{member}/{place}", name))
+        found.append(frozenset(agencies))
     if problems:
-        raise UnknownAgency("the address names somebody unknown here", *problems)
-    return frozenset(found)
+        raise UnknownAgency("the address names somebody unknown here", *problems[:PROBLEMS_ITEMS])
+    return found[0], found[1]
 
 
-def _uninterested(policy: Policy, interest: Interest) -> Reason | None:
+def _unknown(pointer: str, name: str) -> Problem:
+    expected, hint = "an agency of the registry, or a group", "`harkara registry show` lists them"
+    return Problem(pointer, expected, shorten(name), hint)
+
+
+def _around(areas: Iterable[str]) -> frozenset[str]:
+    # ISO 3166-2: PK contains PK-IS. What is about a part concerns who asked for the whole.
+    return frozenset(code for area in areas for code in (area, _country(area)))
+
+
+def _country(area: str) -> str:
+    return area.partition("-")[0]
+
+
+def _uninterested(policy: Policy, around: frozenset[str], interest: Interest) -> Reason | None:
     if interest.categories and policy.category not in interest.categories:
         return Reason.UNSUBSCRIBED_CATEGORY
+    # What is about the whole concerns who asked for a part.
     if (
         interest.areas
-        and policy.areas
-        and not any(_overlap(wanted, area) for wanted in interest.areas for area in policy.areas)
+        and around
+        and interest.areas.isdisjoint(around)
+        and not any(_country(wanted) in policy.areas for wanted in interest.areas)
     ):
         return Reason.UNSUBSCRIBED_AREA
     found, least = _WEIGHT.get(policy.severity or ""), _WEIGHT.get(interest.severity or "")
     return Reason.UNSUBSCRIBED_SEVERITY if found is not None and least is not None and found < least else None
-
-
-def _overlap(wanted: str, area: str) -> bool:
-    # ISO 3166-2: PK contains PK-IS; a bulletin for all of PK concerns a subscriber of PK-IS and the other way
-    # round.
-    return wanted == area or area.startswith(f"{wanted}-") or wanted.startswith(f"{area}-")

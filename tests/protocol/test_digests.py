@@ -95,6 +95,7 @@ SALT64 = dsse.encode64(SALT)
         pytest.param({"to": [MOI]}, "/salt", id="no-salt"),
         pytest.param({"salt": "AAAA", "to": [MOI]}, "/salt", id="a-short-salt"),
         pytest.param({"salt": SALT64 + "=", "to": [MOI]}, "/salt", id="a-salt-spelled-otherwise"),
+        pytest.param({"salt": SALT64, "to": [f"pk.a{n}" for n in range(4097)]}, "/to", id="too-many"),
         pytest.param({"salt": SALT64, "to": MOI}, "/to", id="a-name-for-a-list"),
         pytest.param({"salt": SALT64, "to": [1]}, "/to", id="a-number-for-a-name"),
         pytest.param({"salt": SALT64, "to": [MOI, MOI]}, "/to", id="a-name-twice"),

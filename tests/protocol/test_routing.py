@@ -252,7 +252,7 @@ def test_a_marking_that_goes_to_named_agencies_needs_them(marking: str, address:
         pytest.param(to("PK.MOI"), ["/address/to/0"], id="an-agency-in-capitals"),
         pytest.param(
             to("pk.x1", HEARER, "pk.x2", excepted=("pk.x3",)),
-            ["/address/to/0", "/address/to/2"],
+            ["/address/to/0", "/address/to/2", "/address/except/0"],
             id="all-named",
         ),
     ],
