@@ -1,11 +1,11 @@
 """The one family of errors, split by whose fault it is.
 
-Every refusal that Harkara gives (over HTTP, in the client, on the command line) is one of these classes. Each has a
-stable `code` (the last part of `urn:harkara:problem:<code>`), an HTTP `status` and a command-line `exit_code`; these
-three never change once published. The words in `detail` are for people and may change.
+Every refusal that Harkara gives (over HTTP, in the client, on the command line) is one of these classes.
+Each has a stable `code` (the last part of `urn:harkara:problem:<code>`), an HTTP `status` and a command-line
+`exit_code`; these three never change once published. The words in `detail` are for people and may change.
 
-An error carries no content of a bulletin beyond the refused value itself, and that is cut short: an error travels to
-logs and to terminals.
+An error carries no content of a bulletin beyond the refused value itself, and that is cut short: an error
+travels to logs and to terminals.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ GOT_LIMIT_CHARS = 80
 class Problem:
     """One thing that is wrong in what was sent.
 
-    `pointer` is an RFC 6901 JSON pointer into it ("" is the whole), `expected` and `got` are for people, `hint` says
-    how to mend it (may be empty).
+    `pointer` is an RFC 6901 JSON pointer into it ("" is the whole), `expected` and `got` are for people,
+    `hint` says how to mend it (may be empty).
     """
 
     pointer: str
@@ -59,10 +59,12 @@ class HarkaraError(Exception):
         self.retry_after = retry_after
         """Seconds after which the same request may be sent again, or None."""
         self.within = ""
-        """JSON pointer of the base64 member of the body into whose decoded document the problems point ("": none)."""
+        """JSON pointer of the base64 member of the body into whose decoded document the problems point ("":
+        none).
+        """
 
 
-# --- The sender's fault: what was sent cannot be taken ------------------------------------------------------------
+# --- The sender's fault: what was sent cannot be taken ------------------------------------------------------
 
 
 class Malformed(HarkaraError):
@@ -221,7 +223,7 @@ class RateLimited(HarkaraError):
     code, status = "rate-limited", 429
 
 
-# --- The broker's or its store's fault: the same request may succeed later ----------------------------------------
+# --- The broker's or its store's fault: the same request may succeed later ----------------------------------
 
 
 class Unavailable(HarkaraError):
@@ -266,7 +268,7 @@ class Unreachable(HarkaraError):
     code, status, exit_code = "unreachable", 503, 4
 
 
-# --- Somebody in between: what arrived is not authentic -----------------------------------------------------------
+# --- Somebody in between: what arrived is not authentic -----------------------------------------------------
 
 
 class NotAuthentic(HarkaraError):
@@ -281,7 +283,7 @@ class InboxBroken(NotAuthentic):
     code = "inbox-broken"
 
 
-# --- The operator's fault: the set-up is not safe -----------------------------------------------------------------
+# --- The operator's fault: the set-up is not safe -----------------------------------------------------------
 
 
 class UnsafeConfiguration(HarkaraError):
@@ -302,11 +304,19 @@ def pointing_within(member: str) -> Iterator[None]:
 
 @contextmanager
 def pointing_below(member: str) -> Iterator[None]:
-    """Put `member` before the pointers of the errors raised inside: the part that was read stands there."""
+    """Put `member` before the pointers of the errors raised inside: the part that was read stands there.
+
+    Pointers that lead into a document in base64 stay; the pointer of that document moves.
+    """
     try:
         yield
     except HarkaraError as error:
-        error.problems = tuple(replace(problem, pointer=member + problem.pointer) for problem in error.problems)
+        if error.within:
+            error.within = member + error.within
+            raise
+        error.problems = tuple(
+            replace(problem, pointer=member + problem.pointer) for problem in error.problems
+        )
         raise
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import msgspec
@@ -20,6 +20,7 @@ import msgspec
 from broker.errors import (
     BadSignature,
     ExpiredKey,
+    HarkaraError,
     NotAuthentic,
     Problem,
     RevokedKey,
@@ -27,6 +28,7 @@ from broker.errors import (
     UnknownKey,
     VersionConflict,
     WrongExchange,
+    pointing_within,
 )
 from broker.protocol import dsse, keys, schema_walk, times
 from broker.protocol.card import Card, PublicKey, Role, Use, read_card

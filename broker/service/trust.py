@@ -21,6 +21,7 @@ from broker.errors import (
     StoreUnavailable,
     VersionConflict,
     pointing_below,
+    pointing_within,
 )
 from broker.protocol import dsse, encoding, strictjson
 from broker.protocol.entitlements import Entitlements, read_entitlements
@@ -28,7 +29,6 @@ from broker.protocol.exchange import Exchange
 from broker.protocol.limits import REGISTRY_BYTES
 from broker.protocol.registry import Registry, follow, open_registry
 from broker.service.vault import Purpose, Vault
-from broker.store.cancelling import end
 from broker.store.cancelling import end
 from broker.store.members import Members
 
@@ -133,7 +133,7 @@ class Trust:
                         "start brokers on an empty store",
                     ),
                 )
-            with pointing_below("/entitlements"):
+            with pointing_below("/entitlements"), pointing_within("/payload"):
                 granted = _read_entitlements(entitlements, newer)
             before = await self._members.publish_registry(
                 newer.version, self._closed(registry, entitlements, newer.version)

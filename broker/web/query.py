@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from broker.errors import Malformed, Problem, shorten
+from broker.protocol.strictjson import pointer_to
 from broker.web.target import Target
 
 TARGET = web.RequestKey("target", Target)
@@ -38,7 +39,7 @@ def read_query(request: web.Request, *allowed: str) -> dict[str, str]:
         raise Malformed("the query has too many parameters", Problem("", most, "more")) from None
     known = ", ".join(allowed) or "no parameters"
     wrong = [
-        Problem(f"/{shorten(name)}", known, "an unknown parameter")
+        Problem(pointer_to("", name), known, "an unknown parameter")
         for name, _ in pairs
         if name not in allowed
     ]
