@@ -77,6 +77,7 @@ def _proof(evidence: Evidence) -> dict[str, Any]:
         "statement": dsse.to_json(evidence.statement),
         "stamp": dsse.to_json(evidence.stamp),
         "sealed_header": dsse.encode64(evidence.sealed_header),
+        "ciphertext_digest": evidence.ciphertext_digest.hex(),
     }
 
 

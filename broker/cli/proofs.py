@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -30,9 +30,10 @@ from broker.protocol.bulletin import PAYLOAD_TYPE, read_bulletin
 from broker.protocol.card import Card
 from broker.protocol.digests import statement_digest
 from broker.protocol.registry import Registry
+from broker.protocol.sealing import sealed_digest
 from broker.protocol.stamp import STAMP_TYPE, Stamp, read_stamp
 
-EXPORT_MEMBERS: Final = {"statement", "stamp", "sealed_header", "address"}
+EXPORT_MEMBERS: Final = {"statement", "stamp", "sealed_header", "ciphertext_digest", "address"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Proof:
 
     statement: dsse.Envelope
     stamp: dsse.Envelope | None
+    sealed: bytes | None = None
+    """The digest that sealed header and ciphertext digest come to, None without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def read_proof(content: bytes) -> Proof:
             "not a proof", Problem("", f"no members but {', '.join(sorted(EXPORT_MEMBERS))}", min(unknown))
         )
     stamp = dsse.from_json(value["stamp"], "/stamp") if "stamp" in value else None
-    return Proof(dsse.from_json(value["statement"], "/statement"), stamp)
+    return Proof(dsse.from_json(value["statement"], "/statement"), stamp, _sealed(value))
 
 
 def verify_proof(proof: Proof, registry: Registry, now: int) -> Verified:
@@ -98,7 +101,17 @@ def _stamp(proof: Proof, registry: Registry) -> tuple[Stamp, str]:
         raise NotAuthentic("the stamp is of another exchange or broker than the one that signed it")
     if stamp.stmt != statement_digest(proof.statement):
         raise NotAuthentic("the stamp is of another statement than this one")
+    if proof.sealed is not None and proof.sealed != stamp.sealed:
+        raise NotAuthentic("the sealed header is not that of the item that was stamped")
     return stamp, card.id
+
+
+def _sealed(value: dict[str, Any]) -> bytes | None:
+    if "sealed_header" not in value and "ciphertext_digest" not in value:
+        return None
+    header = dsse.decode64(value.get("sealed_header"), "/sealed_header")
+    ciphertext = dsse.decode_hex(value.get("ciphertext_digest"), "/ciphertext_digest", 32)
+    return sealed_digest(header, ciphertext)
 
 
 def _claims(statement: dsse.Envelope) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ An `Unverified` has number and reason and never content. The other two hold only
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -61,6 +62,8 @@ class Evidence:
     statement: dsse.Envelope
     stamp: dsse.Envelope
     sealed_header: bytes
+    ciphertext_digest: bytes
+    """SHA-256 of the ciphertext: with the sealed header it shows what the stamp's `sealed` stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +177,10 @@ def received(
 ) -> Received:
     """Give a verified item as it is handed out."""
     outside = verified.outside
-    evidence = Evidence(verified.statement, outside.body.stamp, outside.body.sealed.header)
+    sealed = outside.body.sealed
+    evidence = Evidence(
+        verified.statement, outside.body.stamp, sealed.header, hashlib.sha256(sealed.ciphertext).digest()
+    )
     if isinstance(verified.document, Bulletin):
         return ReceivedBulletin(number, verified.document, outside.stamp, evidence, redelivered, answering)
     return ReceivedReceipt(number, verified.document, outside.stamp, evidence, redelivered)

@@ -120,11 +120,11 @@ class Sealed:
 
     def digest(self) -> bytes:
         """Give `sealed`: what stamp, wraps and chain name this item by."""
-        return hashlib.sha256(dsse.pae(SEAL_TYPE, self.seal_record())).digest()
+        return sealed_digest(self.header, hashlib.sha256(self.ciphertext).digest())
 
     def seal_record(self) -> bytes:
         """Give F("harkara/1 seal", H, SHA-256(ciphertext))."""
-        return encoding.pack("seal", self.header, hashlib.sha256(self.ciphertext).digest())
+        return _seal_record(self.header, hashlib.sha256(self.ciphertext).digest())
 
     def pack(self) -> bytes:
         """Give the record in which the store keeps it."""
@@ -205,6 +205,17 @@ def read_header(sealed_header: bytes) -> Header:
     if header.mode not in MODES:
         raise Malformed("the header cannot be read", Problem("", f"a mode of {MODES}", shorten(header.mode)))
     return header
+
+
+def sealed_digest(header: bytes, ciphertext_digest: bytes) -> bytes:
+    """Give `sealed` of a sealed header H and the SHA-256 of the ciphertext: the content itself is
+    not needed.
+    """
+    return hashlib.sha256(dsse.pae(SEAL_TYPE, _seal_record(header, ciphertext_digest))).digest()
+
+
+def _seal_record(header: bytes, ciphertext_digest: bytes) -> bytes:
+    return encoding.pack("seal", header, ciphertext_digest)
 
 
 def padded_length(length: int) -> int:

@@ -1,0 +1,1 @@
+"""Whole stories over real processes, as agencies and operators live them."""
