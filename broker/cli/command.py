@@ -99,6 +99,11 @@ class HarkaraCommand(click.Command):
         for line in self.example.splitlines():
             formatter.write(f"  {line}\n" if line else "\n")
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the flags; what is wrong with them is told and becomes an exit code."""
+        with guarded(as_json="--json" in args):
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a failure that is expected is told and becomes an exit code."""
         with guarded(as_json=bool(ctx.params.get("as_json"))):

@@ -37,8 +37,11 @@ def make_identity(exchange: bytes, member: str, role: Role, at: int, valid: int)
 
 
 def fresh_keys(identity: Identity, at: int, valid: int) -> tuple[OwnKey, ...]:
-    """Give new keys of both uses for a member that has an identity."""
-    return make_identity(identity.exchange, identity.id, identity.role, at, valid).keys
+    """Give new keys of both uses for a member that has an identity, valid from `at` (µs) for `valid` µs."""
+    entropy, start = os.urandom(2 * SEED_BYTES), whole_second(at)
+    return new_identity(
+        identity.exchange, identity.id, identity.role, entropy, not_before=start, not_after=start + valid
+    ).keys
 
 
 def checked_card(identity: Identity, names: dict[str, str], contact: Contact | None) -> Card:

@@ -27,19 +27,26 @@ $ harkara keys rotate anf/pk.anf.key --card anf/pk.anf.card.json
 @command("rotate", example=EXAMPLE)
 @click.argument("identity", type=FILE)
 @flag("--card", type=FILE, required=True, help="The card until now: names and contact are kept.")
+@flag(
+    "--from",
+    "from_",
+    type=DURATION,
+    default="1d",
+    show_default=True,
+    help="How long from now until the new keys are used.",
+)
 @flag("--valid", type=DURATION, default="730d", show_default=True, help="How long the new keys are valid.")
-def rotate(identity: Path, card: Path, valid: int, as_json: bool) -> None:
+def rotate(identity: Path, card: Path, from_: int, valid: int, as_json: bool) -> None:
     """Add fresh keys to IDENTITY, and write the newer card in place of the old one.
 
-    The new keys are used as soon as they are in the registry that the exchange publishes: send the
-    card to the operator, and keep working meanwhile. Old keys stay in the file, so that old items
-    stay readable.
+    Until --from has passed the old keys are used: by then the operator has to have published the
+    newer card. Old keys stay in the file, so that old items stay readable.
     """
     before = load_identity(identity)
     shown = load_card(card)
     if shown.id != before.id:
         raise MisuseError(f"{card} is the card of {shown.id}, and {identity} is the identity of {before.id}")
-    after = replace(before, keys=(*before.keys, *fresh_keys(before, now(), valid)))
+    after = replace(before, keys=(*before.keys, *fresh_keys(before, now() + from_, valid)))
     made = checked_card(after, shown.names, shown.contact)
     # The identity first: a card whose keys nobody has would be worse than keys without a card.
     files.replace(identity, after.document(), private=True)

@@ -22,7 +22,9 @@ from broker.cli.refusals import MisuseError, brief
 from broker.cli.server_extra import require_server
 from broker.cli.trust_files import BROKER_KEY, ENTITLEMENTS, EXCHANGE, REGISTRY, STORE_KEY
 from broker.errors import HarkaraError
+from broker.protocol.entitlements import read_entitlements
 from broker.protocol.key_files import read_store_key
+from broker.protocol.registry import open_registry
 from broker.settings import DEFAULT_LISTEN, DEFAULT_OPS, Address, Settings
 
 if TYPE_CHECKING:
@@ -152,6 +154,10 @@ def _material(given: dict[str, Any]) -> Material:
     exchange = load_exchange(place("exchange", EXCHANGE))
     registry = load_envelope(place("registry", REGISTRY), "a registry")
     entitlements = load_envelope(place("entitlements", ENTITLEMENTS), "the entitlements")
+    opened = open_registry(registry, exchange)
+    read_entitlements(
+        entitlements, exchange=exchange.id, version=opened.version, digest=opened.entitlements_digest
+    )
     return Material(exchange, identity, key, registry, entitlements)
 
 
