@@ -107,7 +107,13 @@ def check_author(bulletin: Bulletin, signer: str, exchange: bytes) -> None:
 
 def check_address(bulletin: Bulletin, address: Address | None) -> None:
     """Hold the address beside a bulletin to the digest that it commits to. Raises `WrongAddress`."""
-    committed = None if bulletin.address_digest is None else bytes.fromhex(bulletin.address_digest)
+    check_opening(
+        None if bulletin.address_digest is None else bytes.fromhex(bulletin.address_digest), address
+    )
+
+
+def check_opening(committed: bytes | None, address: Address | None) -> None:
+    """Hold an address to the digest that was committed to, None for none. Raises `WrongAddress`."""
     if committed is None and address is not None:
         raise WrongAddress(
             "the bulletin commits to no address, and one came beside it",
