@@ -14,34 +14,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from weakref import WeakSet
 
 from broker.client import clock as clocks
-from broker.client.acknowledging import Acknowledger
+from broker.client.assembly import Assembly, load_trust, reading_key
 from broker.client.backoff import Patience, may_succeed_later
 from broker.client.clock import Clock
-from broker.client.feed import Feed, Parts, Wanted
+from broker.client.feed import Feed, Wanted
 from broker.client.items import FeedItem, Posted, ReceivedBulletin
-from broker.client.lookups import Lookups, Overview, Reach
-from broker.client.opening import Opener
-from broker.client.outbox import Outbox
-from broker.client.pair_keys import PairKeys
+from broker.client.lookups import Overview, Reach
 from broker.client.place import PlaceFile
-from broker.client.posting import Document, Posting
-from broker.client.private_files import read_public
-from broker.client.recheck import Recheck, recheck_later
+from broker.client.posting import Document
+from broker.client.recheck import recheck_later
 from broker.client.state import State, check_consumer
 from broker.client.transport import Answer, Transport
 from broker.client.trust import Trust
-from broker.client.trust_files import RegistryFiles, load_exchange, load_identity, with_given
+from broker.client.trust_files import load_identity
 from broker.errors import HarkaraError
 from broker.protocol.answers import Subscription
 from broker.protocol.identity import Identity
 from broker.protocol.registry import Registry
 
+log = logging.getLogger("harkara.client")
 PATIENCE_SECONDS = 30.0
 
 
@@ -55,7 +53,7 @@ class Agency:
         transport: Transport,
         state: State,
         consumer: str,
-        parts: _Made,
+        parts: Assembly,
     ) -> None:
         self._identity = identity
         self._trust = trust
@@ -99,11 +97,11 @@ class Agency:
         )
         kept = State.of(Path(state) if state is not None else None, own.exchange, own.id)
         transport = Transport(
-            url, key=lambda: own.signing_key(clock()), now=clock, tls=tls, plain_http=plain_http
+            url, key=lambda: reading_key(own, clock()), now=clock, tls=tls, plain_http=plain_http
         )
         try:
             trust = await asyncio.to_thread(
-                _load_trust, own, identity, registry, exchange, kept, transport, clock
+                load_trust, own, identity, registry, exchange, kept, transport, clock
             )
             agency = cls(
                 own,
@@ -111,7 +109,7 @@ class Agency:
                 transport,
                 kept,
                 consumer,
-                _Made(own, trust, transport, kept, Patience(patience), clock),
+                Assembly(own, trust, transport, kept, Patience(patience), clock),
             )
             await agency._begin()
             try:
@@ -258,6 +256,7 @@ class Agency:
 
     async def _begin(self) -> None:
         await asyncio.to_thread(self._made.outbox.tidy, self._made.clock())
+        self._recheck_soon()
         if not self._trust.needs_refresh():
             return
         try:
@@ -265,6 +264,8 @@ class Agency:
         except HarkaraError as error:
             if not may_succeed_later(error) or not self._trust.is_open:
                 raise
+        if self._trust.needs_refresh():
+            log.warning("the registry has expired, and the broker has no newer one: tell the operator")
 
     def _recheck_soon(self) -> None:
         if self._rechecking is None or self._rechecking.done():
@@ -278,56 +279,3 @@ class Agency:
             # A feed whose loop was left by `break` still holds its lock and connection.
             with contextlib.suppress(RuntimeError):
                 await items.aclose()  # type: ignore[attr-defined]
-
-
-class _Made:
-    """The parts of one connection."""
-
-    def __init__(
-        self,
-        identity: Identity,
-        trust: Trust,
-        transport: Transport,
-        state: State,
-        patience: Patience,
-        clock: Clock,
-    ) -> None:
-        self.clock = clock
-        self.outbox = Outbox(state.outbox)
-        self.posting = Posting(identity, trust, transport, self.outbox, clock, patience)
-        opener = Opener(identity.id, trust, PairKeys(identity, transport))
-        self.lookups = Lookups(identity, trust, transport, opener, self.posting, clock, patience)
-        self.recheck = Recheck(identity, transport, self.outbox, self.posting, clock)
-        self.feed_parts = Parts(
-            agency=identity.id,
-            trust=trust,
-            transport=transport,
-            opener=opener,
-            acknowledger=Acknowledger(identity, transport, clock),
-            state=state,
-            answering=self.posting,
-            patience=patience,
-        )
-
-
-def _load_trust(
-    own: Identity,
-    identity: str | Path | Identity,
-    registry: str | Path | Registry | None,
-    exchange: str | Path | None,
-    state: State,
-    transport: Transport,
-    clock: Clock,
-) -> Trust:
-    if isinstance(registry, Registry):
-        return Trust(registry, None, None, transport, clock)
-    given = Path(registry) if registry is not None else None
-    beside = [path for path in (given, None if isinstance(identity, Identity) else Path(identity)) if path]
-    anchor = load_exchange(Path(exchange) if exchange is not None else None, beside, own.exchange)
-    files = RegistryFiles(state.registry)
-    trusted = files.load(anchor)
-    if given is not None:
-        trusted, taken = with_given(trusted, read_public(given), anchor)
-        if taken:
-            files.save(trusted)
-    return Trust(trusted, anchor, files, transport, clock)

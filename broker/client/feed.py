@@ -26,6 +26,7 @@ from broker.client.items import Answering, FeedItem, received, unverified
 from broker.client.opening import Opener
 from broker.client.place import Place, PlaceFile
 from broker.client.state import State, check_consumer
+from broker.client.subscription_memory import SubscriptionMemory
 from broker.client.transport import Transport
 from broker.client.trust import Trust
 from broker.errors import CursorNotOurs, InboxBroken, RolledBack
@@ -64,6 +65,7 @@ class Parts:
     acknowledger: Acknowledger
     state: State
     answering: Answering
+    subscriptions: SubscriptionMemory
     patience: Patience
 
 
@@ -151,6 +153,7 @@ class Feed:
         before = self._walk.position.head
         head = self._walk.close(envelope, registry)
         await self._persist(lambda: trust.see_head(head))
+        await asyncio.to_thread(self._parts.subscriptions.check, head)
         if before is not None and head.generation > before.head.generation:
             log.warning("the store was taken back: generation %d, number %d", head.generation, head.number)
         self._told = head

@@ -5,6 +5,7 @@ Whatever comes with signatures is verified as in the feed; what is the broker's 
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from broker.client.doubts import Doubt, DoubtfulItem
 from broker.client.inbox_check import InboxWalk, Position
 from broker.client.items import Answering, FeedItem, ReceivedBulletin, ReceivedReceipt, received, unverified
 from broker.client.opening import Opener
+from broker.client.subscription_memory import SubscriptionMemory
 from broker.client.transport import Transport
 from broker.client.trust import Trust
 from broker.errors import Malformed, NotAuthentic, NotFound
@@ -68,6 +70,7 @@ class Lookups:
         transport: Transport,
         opener: Opener,
         answering: Answering,
+        subscriptions: SubscriptionMemory,
         clock: Clock,
         patience: Patience,
     ) -> None:
@@ -76,6 +79,7 @@ class Lookups:
         self._transport = transport
         self._opener = opener
         self._answering = answering
+        self._subscriptions = subscriptions
         self._clock = clock
         self._patience = patience
 
@@ -184,6 +188,7 @@ class Lookups:
         signed = self._identity.signing_key(now).sign(SUBSCRIPTION_TYPE, answer_json(said))
         body = msgspec.json.encode(dsse.to_json(signed))
         await self._patience.call(lambda: self._transport.send("PUT", "/v1/subscription", body))
+        await asyncio.to_thread(self._subscriptions.remember, said.version, now)
         return said
 
     async def _receipt(self, fields: dict[str, Any], own: ReceivedBulletin) -> ReceivedReceipt | None:

@@ -12,8 +12,10 @@ owner alone: a post that waits for its broker is in clear here.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +25,7 @@ import msgspec
 
 from broker.client.backoff import may_succeed_later
 from broker.client.file_lock import waiting_for
-from broker.client.private_files import read_secret, remove_unfinished, write
+from broker.client.private_files import make_directory, read_secret, remove_unfinished, write
 from broker.errors import (
     HarkaraError,
     IdConflict,
@@ -37,6 +39,7 @@ from broker.protocol import dsse, strictjson
 from broker.protocol.digests import statement_digest
 from broker.protocol.limits import BODY_BYTES, DAY_US
 
+log = logging.getLogger("harkara.client")
 FORMAT = "outbox/1"
 KEPT_US = 30 * DAY_US
 """How long a statement is kept after it was signed: so long, asking for the same again is harmless."""
@@ -48,8 +51,7 @@ AFTER_LOOK_UP: tuple[type[HarkaraError], ...] = (OutOfWindow, MayNotOriginate, U
 @dataclass(frozen=True, slots=True)
 class Kept:
     """One statement in the outbox. `body` is what is sent, `path` where to; times in µs; `again` tells that
-    it was here before, so that it may have been accepted already; `confirmed`: the broker was asked once
-    more, later.
+    it was here before, so that it may have been accepted already.
     """
 
     name: str
@@ -59,7 +61,6 @@ class Kept:
     statement: dsse.Envelope
     signed_at: int
     stamp: dsse.Envelope | None = None
-    confirmed: bool = False
     again: bool = False
 
     @property
@@ -74,10 +75,14 @@ def name_of(*asked: Any) -> str:
 
 
 class Outbox:
-    """The outbox of one agency, shared by its processes on this machine. Every call may wait for the disk."""
+    """The outbox of one agency, shared by its processes on this machine. Every call may wait for the disk.
+
+    What was found at the broker a second time lies in `confirmed/`: it is looked up by name and never walked.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._confirmed = make_directory(directory / "confirmed")
         self._lock = directory / "lock"
 
     def keep(self, wanted: list[tuple[str, Callable[[], Kept]]], *, anew: bool = False) -> list[Kept]:
@@ -93,16 +98,23 @@ class Outbox:
                 if kept is None:
                     kept = make()
                     self._write(kept)
+                    self._second(name).unlink(missing_ok=True)
                 else:
                     kept = replace(kept, again=True)
                 found.append(kept)
             return found
 
-    def file(self, kept: Kept, stamp: dsse.Envelope, *, confirmed: bool = False) -> Kept:
+    def file(self, kept: Kept, stamp: dsse.Envelope) -> Kept:
         """File the verified stamp of a statement. It need not reach the disk: a repeat would get it again."""
-        filed = replace(kept, stamp=stamp, confirmed=confirmed)
-        self._write(filed, durable=False)
+        filed = replace(kept, stamp=stamp)
+        if not self._second(kept.name).exists():
+            self._write(filed, durable=False)
         return filed
+
+    def confirm(self, kept: Kept) -> None:
+        """Note that a statement was found at the broker a second time."""
+        with contextlib.suppress(FileNotFoundError):
+            self._first(kept.name).replace(self._second(kept.name))
 
     def refused(self, kept: Kept, error: HarkaraError, *, in_doubt: bool) -> bool:
         """Drop a statement that the broker refused, unless it may have been accepted before. Tells whether it
@@ -111,25 +123,33 @@ class Outbox:
         accepted = kept.stamp is not None or (in_doubt and not isinstance(error, AFTER_LOOK_UP))
         if accepted or may_succeed_later(error):
             return False
-        self._path(kept.name).unlink(missing_ok=True)
+        self._first(kept.name).unlink(missing_ok=True)
         return True
 
-    def all(self) -> Iterator[Kept]:
-        """Give every statement that is kept."""
+    def unconfirmed(self) -> Iterator[Kept]:
+        """Give the statements not found a second time yet. A damaged one is passed over, and told."""
         for path in sorted(self._directory.glob("*.json")):
-            if (kept := self._read(path.stem)) is not None:
+            try:
+                kept = self._read(path.stem)
+            except UnsafeConfiguration as error:
+                log.warning("%s", error.detail)
+                continue
+            if kept is not None:
                 yield kept
 
     def tidy(self, now: int) -> None:
-        """Remove what is older than it is kept, and what a crash left."""
+        """Remove what is older than it is kept (`now` in µs), and what a crash left."""
         with waiting_for(self._lock):
             remove_unfinished(self._directory)
-            for kept in self.all():
-                if now - kept.signed_at > KEPT_US:
-                    self._path(kept.name).unlink(missing_ok=True)
+            for path in (*self._directory.glob("*.json"), *self._confirmed.glob("*.json")):
+                if now - path.stat().st_mtime_ns // 1000 > KEPT_US:
+                    path.unlink(missing_ok=True)
 
-    def _path(self, name: str) -> Path:
+    def _first(self, name: str) -> Path:
         return self._directory / f"{name}.json"
+
+    def _second(self, name: str) -> Path:
+        return self._confirmed / f"{name}.json"
 
     def _write(self, kept: Kept, *, durable: bool = True) -> None:
         fields: dict[str, Any] = {
@@ -137,35 +157,38 @@ class Outbox:
             "path": kept.path,
             "id": kept.id,
             "signed_at": kept.signed_at,
-            "confirmed": kept.confirmed,
             "body": kept.body.decode(),
         }
         if kept.stamp is not None:
             fields["stamp"] = dsse.to_json(kept.stamp)
-        write(self._path(kept.name), msgspec.json.encode(fields), durable=durable)
+        write(self._first(kept.name), msgspec.json.encode(fields), durable=durable)
 
     def _read(self, name: str) -> Kept | None:
-        try:
-            document = read_secret(self._path(name))
-        except NotFound:
-            return None
-        try:
-            fields = strictjson.decode(document, max_bytes=4 * BODY_BYTES)
-            if not isinstance(fields, dict) or fields["harkara"] != FORMAT:
-                raise ValueError("not a kept statement")
-            return Kept(
-                name=name,
-                path=fields["path"],
-                id=fields["id"],
-                body=fields["body"].encode(),
-                statement=_statement_of(fields["body"].encode()),
-                signed_at=int(fields["signed_at"]),
-                stamp=dsse.from_json(fields["stamp"]) if "stamp" in fields else None,
-                confirmed=bool(fields["confirmed"]),
-            )
-        except (HarkaraError, KeyError, TypeError, ValueError, AttributeError):
-            # Never silently signed anew: what it held may have been accepted.
-            raise UnsafeConfiguration(f"{self._path(name)} is damaged: look at it, then remove it") from None
+        for path in (self._first(name), self._second(name)):
+            try:
+                return _kept_of(name, path, read_secret(path))
+            except NotFound:
+                continue
+        return None
+
+
+def _kept_of(name: str, path: Path, document: bytes) -> Kept:
+    try:
+        fields = strictjson.decode(document, max_bytes=4 * BODY_BYTES)
+        if not isinstance(fields, dict) or fields["harkara"] != FORMAT:
+            raise ValueError("not a kept statement")
+        return Kept(
+            name=name,
+            path=fields["path"],
+            id=fields["id"],
+            body=fields["body"].encode(),
+            statement=_statement_of(fields["body"].encode()),
+            signed_at=int(fields["signed_at"]),
+            stamp=dsse.from_json(fields["stamp"]) if "stamp" in fields else None,
+        )
+    except (HarkaraError, KeyError, TypeError, ValueError, AttributeError):
+        # Never silently signed anew: what it held may have been accepted.
+        raise UnsafeConfiguration(f"{path} is damaged: look at it, then remove it") from None
 
 
 def _statement_of(body: bytes) -> dsse.Envelope:

@@ -56,8 +56,8 @@ class Recheck:
         """
         now = self._clock()
         found: list[tuple[int, Kept]] = []
-        for kept in self._outbox.all():
-            if kept.stamp is None or kept.confirmed or kept.path != BULLETINS:
+        for kept in self._outbox.unconfirmed():
+            if kept.stamp is None or kept.path != BULLETINS:
                 continue
             taken_at = read_stamp(kept.stamp.payload).taken_at
             if AFTER_US <= now - taken_at < SENT_AGE_US:
@@ -73,8 +73,7 @@ class Recheck:
 
     def _confirm(self, found: list[Kept]) -> None:
         for kept in found:
-            if kept.stamp is not None:
-                self._outbox.file(kept, kept.stamp, confirmed=True)
+            self._outbox.confirm(kept)
 
 
 async def recheck_later(recheck: Recheck) -> None:

@@ -5,6 +5,7 @@
         outbox/     signed statements, kept before they are sent
         places/     how far each consumer has read
         evidence/   what proves that an inbox was broken
+        subscription.json   which subscription was made last
 
 `<state>` is `$XDG_STATE_HOME/harkara` (`~/.local/state/harkara`), on Windows `%LOCALAPPDATA%\\harkara`,
 unless given.
@@ -63,6 +64,11 @@ class State:
     def places(self) -> Path:
         """Give where consumers' places are kept."""
         return make_directory(self.root / "places")
+
+    @property
+    def subscription(self) -> Path:
+        """Give the file of the last subscription."""
+        return make_directory(self.root) / "subscription.json"
 
     @property
     def evidence(self) -> Path:

@@ -90,6 +90,8 @@ class RegistryFiles:
                 self._kept.append(
                     open_registry(envelope, exchange) if before is None else follow(before, envelope)
                 )
+            except NotFound:  # another process has followed further, and does not need it
+                continue
             except HarkaraError as error:
                 raise NotAuthentic(f"{path} does not verify, remove it: {error.detail}") from None
         return self._kept[-1] if self._kept else None

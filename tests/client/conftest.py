@@ -66,7 +66,7 @@ async def drain(agency: Agency, **options: Any) -> list[FeedItem]:
 async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait until something holds; fails when it does not come to hold."""
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 (what is waited for is another's, and has no event)
+        while not holds():
             await asyncio.sleep(0.01)
 
 

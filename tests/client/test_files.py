@@ -131,7 +131,7 @@ def test_a_lock_has_one_holder_and_ends_with_its_process(tmp_path: Path) -> None
         [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline().strip() == "True" or not FileLock(path)
+        assert holder.stdout.readline().strip() == "True"
         assert not FileLock(path).acquire()
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
@@ -237,7 +237,7 @@ def test_what_was_kept_is_what_comes_back(tmp_path: Path) -> None:
     assert again == [replace(first, again=True)]
     stamp = EXCHANGE.signing(FIA).sign("application/vnd.harkara.stamp+msgpack", b"x")
     outbox.file(first, stamp)
-    assert next(outbox.all()).stamp == stamp
+    assert next(outbox.unconfirmed()).stamp == stamp
 
 
 def test_names_follow_what_was_asked_for() -> None:
@@ -267,7 +267,7 @@ def test_a_statement_is_dropped_only_when_it_was_surely_not_accepted(
     outbox, one = Outbox(tmp_path), kept()
     outbox.keep([(one.name, lambda: one)])
     assert outbox.refused(one, error, in_doubt=in_doubt) is dropped
-    assert (list(outbox.all()) == []) is dropped
+    assert (list(outbox.unconfirmed()) == []) is dropped
 
 
 def test_a_statement_that_was_stamped_is_never_dropped(tmp_path: Path) -> None:
@@ -285,10 +285,33 @@ def test_a_damaged_statement_is_never_signed_anew_in_silence(tmp_path: Path) -> 
         outbox.keep([(one.name, kept)])
 
 
-def test_old_statements_are_removed(tmp_path: Path) -> None:
+def test_what_was_found_a_second_time_is_still_known_by_name(tmp_path: Path) -> None:
+    outbox, one = Outbox(tmp_path), kept()
+    outbox.keep([(one.name, lambda: one)])
+    outbox.confirm(one)
+    assert list(outbox.unconfirmed()) == []
+    assert outbox.keep([(one.name, kept)])[0].again
+    outbox.keep([(one.name, lambda: one)], anew=True)
+    assert [found.name for found in outbox.unconfirmed()] == [one.name]
+
+
+def test_a_damaged_statement_stops_nobody_who_did_not_ask_for_it(tmp_path: Path) -> None:
+    outbox, one = Outbox(tmp_path), kept()
+    outbox.keep([(one.name, lambda: one)])
+    (tmp_path / "broken.json").write_bytes(b"{")
+    (tmp_path / "broken.json").chmod(0o600)
+    assert [found.name for found in outbox.unconfirmed()] == [one.name]
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_old_statements_are_removed(tmp_path: Path, confirmed: bool) -> None:
     outbox = Outbox(tmp_path)
     for name, age in (("a" * 64, 29), ("b" * 64, 31)):
-        old = kept(name, signed_at=NOW - age * DAY_US)
+        old = kept(name)
         outbox.keep([(name, lambda old=old: old)])
+        if confirmed:
+            outbox.confirm(old)
+        (path,) = tmp_path.rglob(f"{name}.json")
+        os.utime(path, ns=(0, (NOW - age * DAY_US) * 1000))
     outbox.tidy(NOW)
-    assert [one.name for one in outbox.all()] == ["a" * 64]
+    assert [path.stem for path in tmp_path.rglob("*.json")] == ["a" * 64]

@@ -1,0 +1,102 @@
+"""How the parts of one connection are put together, and where its trust comes from. The one place that knows
+all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from broker.client.acknowledging import Acknowledger
+from broker.client.backoff import Patience
+from broker.client.clock import Clock
+from broker.client.feed import Parts
+from broker.client.lookups import Lookups
+from broker.client.opening import Opener
+from broker.client.outbox import Outbox
+from broker.client.pair_keys import PairKeys
+from broker.client.posting import Posting
+from broker.client.private_files import read_public
+from broker.client.recheck import Recheck
+from broker.client.state import State
+from broker.client.subscription_memory import SubscriptionMemory
+from broker.client.transport import Transport
+from broker.client.trust import Trust
+from broker.client.trust_files import RegistryFiles, load_exchange, with_given
+from broker.errors import SchemaError
+from broker.protocol.identity import Identity
+from broker.protocol.keys import SigningKey
+from broker.protocol.registry import Registry
+
+
+class Assembly:
+    """The parts of one connection."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        trust: Trust,
+        transport: Transport,
+        state: State,
+        patience: Patience,
+        clock: Clock,
+    ) -> None:
+        self.clock = clock
+        self.outbox = Outbox(state.outbox)
+        self.posting = Posting(identity, trust, transport, self.outbox, clock, patience)
+        opener = Opener(identity.id, trust, PairKeys(identity, transport))
+        subscriptions = SubscriptionMemory(state.subscription)
+        self.lookups = Lookups(
+            identity, trust, transport, opener, self.posting, subscriptions, clock, patience
+        )
+        self.recheck = Recheck(identity, transport, self.outbox, self.posting, clock)
+        self.feed_parts = Parts(
+            agency=identity.id,
+            trust=trust,
+            transport=transport,
+            opener=opener,
+            acknowledger=Acknowledger(identity, transport, clock),
+            state=state,
+            answering=self.posting,
+            subscriptions=subscriptions,
+            patience=patience,
+        )
+
+
+def reading_key(own: Identity, now: int) -> SigningKey:
+    """Give the key to sign reads with: when none is in force the last one, for the registry is given to it
+    too.
+    """
+    try:
+        return own.signing_key(now)
+    except SchemaError:
+        last = max(
+            (key for key in own.keys if isinstance(key.key, SigningKey)), key=lambda key: key.not_after
+        )
+        return cast(SigningKey, last.key)
+
+
+def load_trust(
+    own: Identity,
+    identity: str | Path | Identity,
+    registry: str | Path | Registry | None,
+    exchange: str | Path | None,
+    state: State,
+    transport: Transport,
+    clock: Clock,
+) -> Trust:
+    """Build trust from what was given and what is kept. Raises `UnsafeConfiguration`, `WrongExchange`,
+    `NotFound`, `NotAuthentic`, and what is wrong with a file.
+    """
+    if isinstance(registry, Registry):
+        return Trust(registry, None, None, transport, clock)
+    given = Path(registry) if registry is not None else None
+    beside = [path for path in (given, None if isinstance(identity, Identity) else Path(identity)) if path]
+    anchor = load_exchange(Path(exchange) if exchange is not None else None, beside, own.exchange)
+    files = RegistryFiles(state.registry)
+    trusted = files.load(anchor)
+    if given is not None:
+        trusted, taken = with_given(trusted, read_public(given), anchor)
+        if taken:
+            files.save(trusted)
+    return Trust(trusted, anchor, files, transport, clock)
