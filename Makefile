@@ -72,6 +72,10 @@ check: $(VENV)/.develop ## format, lint, types, architecture, contract, packagin
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/python -m pytest -n auto tests/architecture tests/contract tests/packaging tests/protocol/test_json_schema.py
 
+.PHONY: bench
+bench: $(VENV)/.develop ## posts per second beside what one would build by hand, as a ratio
+	$(BIN)/python -m bench.posts $(ARGS)
+
 # ── make things ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: schemas
