@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-TOLD_AGAIN_S = 0.2
+TOLD_AGAIN_S = 0.02
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -11,7 +11,8 @@ from typing import Final
 
 from aiohttp import web
 
-from broker.protocol.limits import REGISTRY_BYTES, SAFE_INTEGER
+from broker.errors import Malformed, Problem
+from broker.protocol.limits import REGISTRY_BYTES, SAFE_INTEGER, SIGNATURES_ITEMS
 from broker.web.body import read_body, refuse_body
 from broker.web.context import CALLERS, SERVICE
 from broker.web.negotiation import JSON, choose
@@ -19,6 +20,8 @@ from broker.web.query import read_query, whole
 from broker.web.replies import bytes_reply, json_reply
 
 PUT_BYTES: Final = 2 * REGISTRY_BYTES
+TOKENS: Final = 8 * SIGNATURES_ITEMS
+"""Commas and opening brackets of both envelopes, signed by as many as may sign, and some to spare."""
 
 routes = web.RouteTableDef()
 
@@ -51,4 +54,12 @@ async def publish(request: web.Request) -> web.StreamResponse:
     read_query(request)
     choose(request, [JSON])
     body = await read_body(request, {JSON: PUT_BYTES})
+    _refuse_heaps(body.content)
     return json_reply({"version": await request.app[SERVICE].trust.publish(body.content)})
+
+
+def _refuse_heaps(content: bytes) -> None:
+    # Two envelopes are a handful of members around long strings. Nobody has signed yet, and 64 MiB of small
+    # values would keep the parser, and so everybody, busy for ten seconds.
+    if sum(content.count(token) for token in (b",", b"[", b"{")) > TOKENS:
+        raise Malformed("not a registry", Problem("", f"two envelopes, at most {TOKENS} values", "more"))

@@ -180,6 +180,24 @@ async def test_all_hostile_documents_in_one_batch_are_each_refused_and_the_good_
 
 
 @pytest.mark.parametrize(
+    "heap",
+    [
+        pytest.param(b"[" + b"0," * 5_000_000 + b"0]", id="five million numbers"),
+        pytest.param(b"[" + b"[]," * 3_000_000 + b"0]", id="three million lists"),
+        pytest.param(b"{" + b'"a":0,' * 2_000_000 + b'"a":0}', id="two million members"),
+        pytest.param(b"[" * 10_000_000, id="ten million brackets"),
+        pytest.param(b'{"registry": "' + b"A" * 10_000_000, id="ten million letters"),
+        pytest.param(b'{"registry": ' + b"9" * 10_000_000, id="ten million digits"),
+    ],
+)
+async def test_a_heap_that_calls_itself_a_registry_is_refused_at_once(shared: Reader, heap: bytes) -> None:
+    began = time.monotonic()
+    answer = await shared.post("/v1/registry", heap, method="PUT")
+    assert (answer.status, answer.code) == (400, "malformed")
+    assert time.monotonic() - began < QUICK_SECONDS
+
+
+@pytest.mark.parametrize(
     ("batch", "status", "code"),
     [
         pytest.param(b"{}\n" * (BATCH_BULLETINS + 1), 413, "too-large", id="501 lines"),

@@ -149,7 +149,7 @@ async def test_a_reader_that_leaves_is_forgotten_at_once(reader: Reader, service
 
 async def _until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  (what is watched has no event of its own)
+        while not condition():
             await asyncio.sleep(0.02)
 
 

@@ -16,6 +16,7 @@ from broker.web.listener import listening
 from tests.exchange_fixtures import FIA, ISLAMABAD, TestExchange, post_body, sign_bulletin
 from tests.web.raw import Raw
 from tests.web.reader import Reader, Signed, sign
+from tests.web.sse import Feed
 
 SECONDS = 0.5
 HEAD = b"POST /v1/bulletins HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -219,6 +220,18 @@ async def test_whoever_waits_is_answered_when_the_broker_stops(
     answer = await waiting
     assert (answer.status, answer.json["items"]) == (200, [])
     assert time.monotonic() - began < 5
+
+
+async def test_a_feed_ends_with_a_notice_when_the_broker_stops(
+    service: Service, exchange: TestExchange, session: aiohttp.ClientSession
+) -> None:
+    async with listening(public_app(service), "127.0.0.1", 0) as port:
+        feed = await Feed.open(Reader(f"http://127.0.0.1:{port}", exchange, session), ISLAMABAD)
+        await feed.event("head")
+        ending = asyncio.create_task(feed.rest())
+    last = (await ending)[-1]
+    assert (last.event, last.id, last.data["code"]) == ("notice", None, "unavailable")
+    feed.raw.writer.close()
 
 
 async def test_a_request_that_takes_longer_than_the_broker_waits_is_cut(service: Service) -> None:

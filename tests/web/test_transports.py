@@ -126,7 +126,7 @@ def test_on_uvloop_a_stalled_feed_is_cut_and_resumes(session_server: Server) -> 
                 await feed.event("bulletin")
                 feed.raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
                 async with asyncio.timeout(8):
-                    while service.feeds.live:  # noqa: ASYNC110
+                    while service.feeds.live:
                         await asyncio.sleep(0.05)
             async with await Feed.open(reader, ISLAMABAD, "?after=28") as feed:
                 return [(await feed.event("bulletin")).id for _ in range(2)]
