@@ -12,7 +12,9 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from broker.errors import IdConflict, OutcomeUnknown, Problem
+import structlog
+
+from broker.errors import IdConflict, OutcomeUnknown, Problem, StoreUnavailable, UnsafeConfiguration
 from broker.protocol import dsse, sealing
 from broker.protocol.identity import Identity
 from broker.protocol.keys import SigningKey
@@ -24,7 +26,17 @@ from broker.service.metrics import Metrics
 from broker.service.pair_keys import PairKeys
 from broker.service.vault import Vault
 from broker.store.commit import Committer
-from broker.store.records import Appended, Conflicting, NewItem, Repeated, StaleRegistry, StaleStamp
+from broker.store.records import (
+    Appended,
+    Conflicting,
+    NewItem,
+    Outcome,
+    Repeated,
+    StaleRegistry,
+    StaleStamp,
+)
+
+log = structlog.get_logger("harkara.sealing")
 
 ATTEMPTS = 5
 """How often one item is sealed anew because its stamp was older than the newest: each time another broker was
@@ -67,7 +79,7 @@ class Admitted:
         return f"{self.author}/{self.id}"
 
 
-class StaleDecision(Exception):  # noqa: N818  (news, not an error)
+class StaleDecision(Exception):
     """The store has registry `version`, newer than the one decided under: decide again. Never leaves the
     service.
     """
@@ -112,7 +124,7 @@ class Sealer:
             with self._metrics.seal.time():
                 new, stamp = await self._seal(admitted, registry, stamped_at)
             with self._metrics.append.time():
-                outcome = await self._committer.commit(new)
+                outcome = await self._commit(new)
             match outcome:
                 case Appended():
                     return Accepted(admitted.author, admitted.id, stamp, repeated=False)
@@ -125,6 +137,14 @@ class Sealer:
                 case StaleStamp(not_before=later):
                     not_before = later
         raise OutcomeUnknown("other brokers were faster each time: repeat the request", retry_after=1.0)
+
+    async def _commit(self, new: NewItem) -> Outcome:
+        try:
+            return await self._committer.commit(new)
+        except UnsafeConfiguration as why:
+            # How the store is set up is the operator's business: the log tells it, not the answer to a post.
+            log.error("store-unsafe", detail=why.detail)
+            raise StoreUnavailable("the store is not safe to write to: call the operator") from why
 
     async def _seal(
         self, admitted: Admitted, registry: Registry, stamped_at: int

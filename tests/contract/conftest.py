@@ -13,6 +13,7 @@ from broker.service import clock
 from broker.settings import Address, Settings
 from broker.wiring import Material, RunningBroker, running
 from tests.contract.openapi_document import check_answer
+from tests.contract.pointers import Sent
 from tests.exchange_fixtures import TestExchange, make_exchange
 from tests.web.reader import Answer, Reader
 
@@ -20,12 +21,15 @@ ANY_PORT = Address("127.0.0.1", 0)
 
 
 class CheckedReader(Reader):
-    """A client that refuses an answer which the document does not foresee."""
+    """A client that refuses an answer which the document does not foresee, and knows what it sent last."""
+
+    last: Sent = Sent("/")
 
     async def send(
         self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Send a request and check its answer."""
+        self.last = Sent(path, {"Host": self.base.rpartition("/")[2], **(headers or {})}, body)
         answer = await super().send(method, path, body=body, headers=headers)
         check_answer(method, path, answer)
         return answer
@@ -64,12 +68,14 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def reader(broker: RunningBroker, exchange: TestExchange, session: aiohttp.ClientSession) -> Reader:
+def reader(broker: RunningBroker, exchange: TestExchange, session: aiohttp.ClientSession) -> CheckedReader:
     """A client of the public listener."""
     return CheckedReader(broker.url, exchange, session)
 
 
 @pytest.fixture
-def operations(broker: RunningBroker, exchange: TestExchange, session: aiohttp.ClientSession) -> Reader:
+def operations(
+    broker: RunningBroker, exchange: TestExchange, session: aiohttp.ClientSession
+) -> CheckedReader:
     """A client of the operations listener."""
     return CheckedReader(broker.ops_url, exchange, session)
