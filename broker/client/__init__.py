@@ -1,29 +1,34 @@
 """The client: what an agency's own programs use. Also on Windows.
 
-from broker.client import Agency, Unverified
+    from broker.client import Agency, Unverified
 
-async with Agency.connect("https://exchange.gov.pk", identity="pk.fia.key", registry="registry.json") as fia:
-    await fia.post(bulletin, to=["pk.islamabad-police"])
-    async for item in fia.feed():
-        if isinstance(item, Unverified): ...
-        await item.acknowledge("opened")
+    async with Agency.connect(url, identity="keys/pk.fia.key", registry="keys/registry.json") as fia:
+        await fia.post(bulletin, to=["pk.islamabad-police"])
+        async for item in fia.feed():
+            if isinstance(item, Unverified): ...
+            await item.acknowledge("opened")
+
+What is named here is loaded when it is first used: who only checks a file does not wait for an HTTP library.
 """
 
 from __future__ import annotations
 
-from broker.client.agency import Agency
-from broker.client.items import (
-    Evidence,
-    FeedItem,
-    Posted,
-    Received,
-    ReceivedBulletin,
-    ReceivedReceipt,
-    Unverified,
-)
-from broker.client.lookups import Delivered, Overview, Reach
-from broker.client.publishing import publish_registry
-from broker.client.transport import Answer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from broker.client.agency import Agency
+    from broker.client.items import (
+        Evidence,
+        FeedItem,
+        Posted,
+        Received,
+        ReceivedBulletin,
+        ReceivedReceipt,
+        Unverified,
+    )
+    from broker.client.lookups import Delivered, Overview, Reach
+    from broker.client.publishing import publish_registry
+    from broker.client.transport import Answer
 
 __all__ = [
     "Agency",
@@ -40,3 +45,20 @@ __all__ = [
     "Unverified",
     "publish_registry",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    match name:
+        case "Agency":
+            from broker.client import agency as part
+        case "Delivered" | "Overview" | "Reach":
+            from broker.client import lookups as part
+        case "publish_registry":
+            from broker.client import publishing as part
+        case "Answer":
+            from broker.client import transport as part
+        case _:
+            from broker.client import items as part
+    return getattr(part, name)
