@@ -60,8 +60,7 @@ def bulletin(signer: str = FIA, /, **fields: Any) -> Bulletin:
     return read_bulletin(sign_bulletin(EXCHANGE, signer, **fields)[0].payload)
 
 
-# --- Shape
-# ----------------------------------------------------------------------------------------------------------
+# --- Shape --------------------------------------------------------------------------------------------------
 
 
 def test_a_post_is_a_statement_and_perhaps_an_address() -> None:
@@ -151,8 +150,7 @@ def test_a_post_with_a_byte_changed_is_refused_or_says_something_else(place: int
         assert post == admission.Post(ADDRESSED, ADDRESS), "only white space may differ"
 
 
-# --- Who is it
-# ------------------------------------------------------------------------------------------------------
+# --- Who is it ----------------------------------------------------------------------------------------------
 
 
 def test_a_statement_leads_to_the_agency_whose_key_signed_it() -> None:
@@ -218,8 +216,7 @@ def test_a_revoked_key_posts_nothing_more() -> None:
         admission.authenticate(STATEMENT, REVOKED.registry, NOW)
 
 
-# --- What it claims
-# -------------------------------------------------------------------------------------------------
+# --- What it claims -----------------------------------------------------------------------------------------
 
 
 def test_a_bulletin_names_its_signer_and_this_exchange() -> None:
@@ -272,8 +269,7 @@ def test_an_address_that_the_author_did_not_sign_is_refused(
     assert refused.value.problems[0].pointer == pointer
 
 
-# --- When
-# -----------------------------------------------------------------------------------------------------------
+# --- When ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -334,8 +330,7 @@ def test_a_receipt_is_held_to_its_signer_exchange_and_time(
         check(receipt)
 
 
-# --- May it
-# ---------------------------------------------------------------------------------------------------------
+# --- May it -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -387,8 +382,7 @@ def test_posting_goes_on_through_grace_and_ends_with_it() -> None:
         admission.check_registry(REGISTRY, REGISTRY.grace)
 
 
-# --- Its policy
-# -----------------------------------------------------------------------------------------------------
+# --- Its policy ---------------------------------------------------------------------------------------------
 
 
 def test_the_policy_is_made_of_the_fields_that_routing_needs() -> None:

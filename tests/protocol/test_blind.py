@@ -220,8 +220,7 @@ def test_other_wraps_are_refused_without_naming_anybody(wraps: tuple[str, ...], 
     assert ANF not in f"{refused.value.detail} {refused.value.problems}"
 
 
-# --- Pair keys of blind sealers
-# -------------------------------------------------------------------------------------
+# --- Pair keys of blind sealers -----------------------------------------------------------------------------
 
 
 SECRET = fixed("blind pair key")

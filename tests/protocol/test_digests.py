@@ -48,8 +48,7 @@ def sha(*elements: Any) -> bytes:
     return hashlib.sha256(packed).digest()
 
 
-# --- Address
-# --------------------------------------------------------------------------------------------------------
+# --- Address ------------------------------------------------------------------------------------------------
 
 
 def test_the_address_digest_is_over_salt_and_sorted_names() -> None:
@@ -108,8 +107,7 @@ def test_any_other_address_is_refused_where_it_is_wrong(value: object, pointer: 
     assert refused.value.problems[0].pointer == f"/address{pointer}"
 
 
-# --- Policy
-# ---------------------------------------------------------------------------------------------------------
+# --- Policy -------------------------------------------------------------------------------------------------
 
 
 def test_the_policy_digest_is_over_its_fields_in_order() -> None:
@@ -207,8 +205,7 @@ def test_any_other_opening_is_refused(record: bytes) -> None:
         read_policy_opening(record)
 
 
-# --- Statement
-# ------------------------------------------------------------------------------------------------------
+# --- Statement ----------------------------------------------------------------------------------------------
 
 
 STATEMENT, _ = sign_bulletin(make_exchange(), FIA)

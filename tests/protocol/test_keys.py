@@ -23,8 +23,7 @@ SIGNING = SigningKey.from_seed(fixed("signing"))
 SEALING = SealingKey.from_seed(fixed("sealing"))
 
 
-# --- Independent arithmetic: what is of small order is found out here, not copied
-# -----------------------------------
+# --- Independent arithmetic: what is of small order is found out here, not copied ---------------------------
 
 
 def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
@@ -133,8 +132,7 @@ def test_the_list_of_the_code_is_that_of_the_arithmetic() -> None:
     assert keys._SMALL_ORDER_Y == SMALL_ORDER_Y
 
 
-# --- Sealing keys
-# ---------------------------------------------------------------------------------------------------
+# --- Sealing keys -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -191,8 +189,7 @@ def test_a_sealing_key_has_1216_bytes(size: int) -> None:
         read_sealing_public(SEALING.public[:size].ljust(size, b"\1"))
 
 
-# --- Private keys
-# ---------------------------------------------------------------------------------------------------
+# --- Private keys -------------------------------------------------------------------------------------------
 
 
 def test_a_signing_seed_gives_the_key_of_rfc_8032() -> None:

@@ -56,8 +56,7 @@ def opened(envelope: dsse.Envelope) -> PairKey:
     return open_pair_key(envelope, EXCHANGE.id, FIA, OWN)
 
 
-# --- Wraps
-# ----------------------------------------------------------------------------------------------------------
+# --- Wraps --------------------------------------------------------------------------------------------------
 
 
 def test_the_bytes_of_a_wrap_are_those_of_the_specification() -> None:
@@ -108,8 +107,7 @@ def test_what_does_not_unwrap_is_refused_in_the_same_words(pair: PairKey, wrap: 
         pair.unwrap(wrap, DIGEST)
 
 
-# --- Sealed pair keys
-# -----------------------------------------------------------------------------------------------
+# --- Sealed pair keys ---------------------------------------------------------------------------------------
 
 
 def test_a_sealed_pair_key_opens_for_its_member() -> None:

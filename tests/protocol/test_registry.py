@@ -61,8 +61,7 @@ def cards(*members: Any) -> list[dict[str, Any]]:
     return [dsse.to_json(one) for one in members]
 
 
-# --- The first way in: from exchange.json alone
-# -------------------------------------------------------------------
+# --- The first way in: from exchange.json alone -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("by", [(0, 1), (0, 2), (2, 1), (0, 1, 2)], ids=str)
@@ -206,8 +205,7 @@ def test_a_registry_that_contradicts_itself_is_refused_though_signed(
         open_registry(signed(DOCUMENT | changes), EXCHANGE.exchange)
 
 
-# --- The second way in: from the one before
-# -----------------------------------------------------------------------
+# --- The second way in: from the one before -----------------------------------------------------------------
 
 
 def test_the_next_version_follows_the_one_before() -> None:
@@ -295,8 +293,7 @@ def test_a_member_may_leave_and_another_join() -> None:
         after.signer(EXCHANGE.signing(ANF).kid, NOW)
 
 
-# --- Whose key is it, and since when
-# --------------------------------------------------------------------------------
+# --- Whose key is it, and since when ------------------------------------------------------------------------
 
 
 def test_a_signing_key_leads_to_its_member() -> None:

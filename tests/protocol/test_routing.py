@@ -277,8 +277,7 @@ def test_the_reasons_can_be_told_to_people() -> None:
     }
 
 
-# --- What holds for every case
-# --------------------------------------------------------------------------------------
+# --- What holds for every case ------------------------------------------------------------------------------
 
 
 names = st.sampled_from([AUTHOR, HEARER, OTHER, "pk.d4", "pk.e5"])

@@ -270,8 +270,7 @@ def test_sealing_takes_exactly_32_bytes_of_entropy(size: int) -> None:
         seal(HEADER, CONTENT, bytes(size))
 
 
-# --- Headers
-# --------------------------------------------------------------------------------------------------------
+# --- Headers ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -339,8 +338,7 @@ def test_the_author_of_a_receipt_is_the_agency_that_made_it() -> None:
     assert RECEIPT_HEADER.originator == MOI
 
 
-# --- Padding
-# --------------------------------------------------------------------------------------------------------
+# --- Padding ------------------------------------------------------------------------------------------------
 
 
 @given(st.integers(0, 4_000_000))

@@ -12,11 +12,9 @@ from pathlib import Path
 
 from broker.errors import HarkaraError, NotAuthentic
 from broker.protocol.keys import HPKE, SealingKey, read_sealing_public
-from tests.vectors import answers, broker_words, members, names, statements, trust
+from tests.vectors import answers, blind_posts, broker_words, members, names, statements, trust
 from tests.vectors.operations import OPERATIONS
-from tests.vectors.vector import Vector
-
-RECORDED = "recorded-hpke.json"
+from tests.vectors.vector import RECORDED, Vector
 
 
 class Recorder:
@@ -53,6 +51,7 @@ def make(recorder: Recorder) -> list[Vector]:
         *members.vectors(recorder),
         *broker_words.vectors(),
         *answers.vectors(),
+        *blind_posts.vectors(),
     ]
     return [replace(vector, expected=_run(vector)) for vector in found]
 

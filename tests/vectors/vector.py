@@ -14,6 +14,9 @@ from typing import Any
 
 DIRECTORY = Path(__file__).parents[2] / "schemas" / "vectors"
 
+RECORDED = "recorded-hpke.json"
+"""What HPKE gave once: no vector, but needed to make one again."""
+
 Values = Mapping[str, Any]
 """JSON-able inputs or outputs of an operation, by name."""
 
@@ -87,3 +90,8 @@ def read(path: Path) -> Vector:
 def path_of(name: str) -> Path:
     """Give where a vector lies."""
     return DIRECTORY / f"{name}.json"
+
+
+def published() -> list[Vector]:
+    """Read all files."""
+    return [read(path) for path in sorted(DIRECTORY.glob("*.json")) if path.name != RECORDED]
