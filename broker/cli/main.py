@@ -24,6 +24,7 @@ START, AGENCY, SAY, HEAR, PROOF, EXCHANGE = (
 
 ENTRIES: Final = (
     Entry("demo", "broker.cli.demo:demo", "show a whole exchange on this machine, in seconds", START),
+    Entry("doctor", "broker.cli.doctor:doctor", "say what is wrong, and how to mend it", START),
     Entry("keys", "broker.cli.keys:keys", "make an identity and its card, renew them", AGENCY),
     Entry("subscribe", "broker.cli.subscribe:subscribe", "say what you want to hear", AGENCY),
     Entry("request", "broker.cli.request:request", "send any request, signed: a curl that signs", AGENCY),

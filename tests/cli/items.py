@@ -13,7 +13,7 @@ from broker.protocol.times import parse
 
 TAKEN_AT = parse("2026-03-01T04:30:00Z")
 NOWHERE = dsse.Envelope("", b"", ())
-EVIDENCE = Evidence(NOWHERE, NOWHERE, b"")
+EVIDENCE = Evidence(NOWHERE, NOWHERE, b"", b"")
 ID = "0199b2d4-6f1e-7c3a-9d52-3f0a8c1e7b64"
 STMT = "ab" * 32
 

@@ -350,8 +350,19 @@ def _later_stamp(proof: Any, _: Any) -> None:
     proof["stamp"]["payload"] = dsse.encode64(bytes(payload))
 
 
+def _sealed_header_of_another(proof: Any, other: Any) -> None:
+    proof["sealed_header"] = other["sealed_header"]
+
+
 @pytest.mark.parametrize(
-    "change", [_stamp_of_another, _statement_of_another, _stamp_by_the_author, _later_stamp]
+    "change",
+    [
+        _stamp_of_another,
+        _statement_of_another,
+        _stamp_by_the_author,
+        _later_stamp,
+        _sealed_header_of_another,
+    ],
 )
 def test_a_proof_that_was_put_together_is_not_authentic(world: World, change: Any) -> None:
     proofs = []
