@@ -2,10 +2,10 @@
 checked.
 
 What does not fit in the fields (correlations above 256, long values, areas above 64) is the *rest*: one
-attachment, `<system>-rest.json`, an array of `{"key", "value"}`. A rest above 128 KiB refuses the source. The
-embedded files come next, then the source's own document, where it is signed or says more than the fields;
-these are left out, with a word, when they do not fit. Last, outlines are simplified further until the payload
-fits.
+attachment, `<system>-rest.json`, an array of `{"key", "value"}`. A rest above 128 KiB (with the
+files that the import itself needs attached) refuses the source. The embedded files come next, then the
+source's own document, where it is signed or says more than the fields; these are left out, with a word, when
+they do not fit. Last, outlines are simplified further until the payload fits.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def finish(draft: Draft, label: str, originator: str, now: int) -> Import:
     fields = dict(draft.fields)
     if correlations := _correlations(draft):
         fields["correlations"] = correlations
-    rest = _rest(draft)
+    rest = _rest(draft) + draft.needed
     if sum(len(file.content) for file in rest) > limits.ATTACHMENTS_BYTES:
         return Refused(
             label,
-            f"what has no field is {len(rest[0].content)} bytes, more than the attachments of a bulletin "
-            f"({limits.ATTACHMENTS_BYTES}): split the source",
+            f"what has no field is {sum(len(file.content) for file in rest)} bytes, more than the "
+            f"attachments of a bulletin ({limits.ATTACHMENTS_BYTES}): split the source",
         )
     files = _that_fit(draft, rest)
     for document in _smaller_and_smaller(draft, fields, files, len(rest)):

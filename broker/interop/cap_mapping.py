@@ -18,13 +18,13 @@ from broker.interop.cap_table import rows_of, scope_of
 from broker.interop.cap_text import map_text
 from broker.interop.cap_times import map_expires, map_onset
 from broker.interop.draft import Draft
+from broker.interop.filling import fill_category, fill_marking
 from broker.interop.imported import ImportDefaults, narrowest, tlp_labels
 from broker.interop.source_times import as_written
 from broker.interop.wording import cut, one_line
 from broker.protocol import limits
 from broker.protocol.vocabulary import (
     BULLETIN_TYPES,
-    CATEGORIES,
     STATUSES,
     Certainty,
     Marking,
@@ -146,18 +146,8 @@ def _parameters(alert: Part, name: str) -> list[str]:
 
 
 def _category(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
-    said = next((text for text in _parameters(alert, CATEGORY_PARAMETER) if text in CATEGORIES), None)
-    if said is not None:
-        draft.fields["category"] = said
-        if defaults.category not in (None, said):
-            draft.say(f"category: {said}, as the source says, not {defaults.category}")
-    elif defaults.category is not None:
-        draft.fields["category"] = defaults.category
-        draft.say(f"category: {defaults.category}, as told; the source has none of Harkara's")
-    else:
-        draft.refuse(
-            "/alert/info/category", "a category of Harkara", "none in the source", "say it with --category"
-        )
+    said = next(iter(_parameters(alert, CATEGORY_PARAMETER)), None)
+    fill_category(draft, said, defaults, "/alert/info/category")
 
 
 def _marking(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
@@ -167,20 +157,12 @@ def _marking(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
     labels: list[Marking] = [label for text in texts for label in tlp_labels(text)]
     said = narrowest(*labels)
     scope = alert.text("scope") or "no scope"
-    marking = narrowest(said, defaults.marking)
-    if marking is None and scope.casefold() == "public":
-        marking = "TLP:CLEAR"
+    if scope.casefold() == "public" and said is None and defaults.marking is None:
         draft.say("marking: TLP:CLEAR, because the scope is Public")
-    elif marking is None:
-        draft.refuse(alert.where("scope"), "a TLP marking", scope, "say it with --marking")
-        return
-    elif marking != said:
-        draft.say(f"marking: {marking}, as told; the source says {said or scope}")
-    elif defaults.marking not in (None, marking):
-        draft.say(f"marking: {marking}, as the source says, which is narrower than {defaults.marking}")
+        said = "TLP:CLEAR"
+    fill_marking(draft, said, defaults, alert.where("scope"), scope)
     if scope.casefold() in ("restricted", "private"):
         draft.say(f"scope: the source is {scope}; --to decides who gets the bulletin")
-    draft.fields["marking"] = marking
 
 
 def _keep(part: Part, draft: Draft, first: Part | None = None) -> None:

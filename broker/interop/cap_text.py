@@ -7,22 +7,17 @@ others say differently is appended to it, so that a reader of one language sees 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from broker.interop.cap_alert import Part
 from broker.interop.cap_table import scope_of
 from broker.interop.draft import Draft
-from broker.interop.wording import cut
+from broker.interop.wording import UNKNOWN_LANGUAGE, cut, language_tag
 from broker.protocol import limits
 
 DEFAULT_LANGUAGE: Final = "en-US"
 """CAP 1.2, section 3.2.2: "If not present, an implicit default value of "en-US" SHALL be assumed."""
-UNKNOWN_LANGUAGE: Final = "und"
-_TAG: Final = re.compile(
-    r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|[0-9]{3}))?(?:[-_].*)?", re.IGNORECASE
-)
 
 
 @dataclass(slots=True)
@@ -32,18 +27,6 @@ class _Block:
     headline: str = ""
     description: dict[str, None] = field(default_factory=dict)
     instruction: dict[str, None] = field(default_factory=dict)
-
-
-def language_tag(raw: str) -> str:
-    """Give the BCP 47 tag of a language in its usual case, language, script and region only; `und` for what
-    is none.
-    """
-    if (found := _TAG.fullmatch(raw)) is None:
-        return UNKNOWN_LANGUAGE
-    language, script, region = found.groups()
-    return "-".join(
-        part for part in (language.lower(), (script or "").title(), (region or "").upper()) if part
-    )
 
 
 def map_text(alert: Part, draft: Draft) -> None:

@@ -1,7 +1,5 @@
-"""When an alert counts: the latest `expires` and the earliest `onset` of all its infos.
-
-The others are kept in correlations. An alert that has expired is not brought back to life unless somebody
-says until when.
+"""When an alert counts: the latest `expires` and the earliest `onset` of all its infos. The others are
+kept.
 """
 
 from __future__ import annotations
@@ -9,9 +7,10 @@ from __future__ import annotations
 from broker.interop.cap_alert import Part
 from broker.interop.cap_table import scope_of
 from broker.interop.draft import Draft
-from broker.interop.imported import DEFAULT_LIFETIME_US, POSTING_US, ImportDefaults
+from broker.interop.filling import fill_expires
+from broker.interop.imported import ImportDefaults
 from broker.interop.source_times import as_written, read_time
-from broker.protocol import limits, times
+from broker.protocol import times
 
 
 def _times(alert: Part, field: str, draft: Draft) -> list[tuple[int, str, Part]]:
@@ -38,35 +37,10 @@ def _keep_other_times(
 def map_expires(alert: Part, defaults: ImportDefaults, now: int, draft: Draft) -> None:
     """Fill `expires`: the source's, else what is told, else a day from `now`, at most 90 days ahead."""
     found = _times(alert, "expires", draft)
-    latest, written, _ = found[-1] if found else (None, "", None)
-    if latest is not None and latest >= now + POSTING_US:
-        at = latest
-    elif defaults.expires_at is not None:
-        at = defaults.expires_at
-        passed = f"the source's, {written}, has passed" if found else "the source has none"
-        draft.say(f"expires: {times.format(at)}, as told; {passed}")
-    elif latest is None:
-        at = now + DEFAULT_LIFETIME_US
-        draft.say(
-            f"expires: {times.format(at)}, a day from now; the source has none, --expires says otherwise"
-        )
-    else:
-        draft.refuse(
-            "/alert/info/expires",
-            "a time ahead",
-            written,
-            "it has passed: say with --expires until when it is of use",
-        )
-        return
-    if at > now + limits.LIFETIME_US:
-        draft.say(
-            f"expires: {limits.LIFETIME_US // limits.DAY_US} days ahead at most, not {times.format(at)}"
-        )
-        at = now + limits.LIFETIME_US
-    draft.fields["expires"] = as_written(written) if at == latest else times.format(at)
+    chosen = fill_expires(draft, found[-1][1] if found else "", defaults, now, "/alert/info/expires")
     if len({one[0] for one in found}) > 1:
         draft.say("expires: the latest of all infos, the others are kept in correlations")
-    _keep_other_times(found, at, "expires", draft)
+    _keep_other_times(found, chosen, "expires", draft)
 
 
 def map_onset(alert: Part, draft: Draft) -> None:

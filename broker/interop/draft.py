@@ -28,7 +28,8 @@ class Draft:
     """What an import has made so far of one source.
 
     `system` names whose the correlations are (`cap`, `stix`); `changed` says that the fields no longer hold
-    all that the source says, so that its `original` should travel along.
+    all that the source says, so that its `original` should travel along. `files` go along while there is
+    room, `needed` ones always.
     """
 
     system: str
@@ -36,6 +37,7 @@ class Draft:
     correlations: dict[tuple[str, str], None] = field(default_factory=dict)
     rest: list[tuple[str, str]] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
+    needed: list[File] = field(default_factory=list)
     original: File | None = None
     changed: bool = False
     announced: dict[str, None] = field(default_factory=dict)

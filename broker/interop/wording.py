@@ -24,6 +24,10 @@ _MARKS_CHARS: Final = 16
 """How far to look back over vowel marks for their letter: without a bound, joiners behind a long run of marks
 would cost the square of its length.
 """
+UNKNOWN_LANGUAGE: Final = "und"
+_TAG: Final = re.compile(
+    r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|[0-9]{3}))?(?:[-_].*)?", re.IGNORECASE | re.ASCII
+)
 _REPLACED: Final = frozenset({"Cn", "Co", "Cs"})
 """Categories that stand for a letter that cannot be known: U+FFFD shows the place."""
 
@@ -93,6 +97,18 @@ def paragraphs(text: str) -> str:
 def cut(text: str, most: int) -> str:
     """Give `text` in at most `most` characters; an ellipsis shows that there was more."""
     return text if len(text) <= most else normalise(text[: most - 1].rstrip() + "…")
+
+
+def language_tag(raw: str) -> str:
+    """Give the BCP 47 tag of a language in its usual case, language, script and region only; `und` for what
+    is none.
+    """
+    if (found := _TAG.fullmatch(raw)) is None:
+        return UNKNOWN_LANGUAGE
+    language, script, region = found.groups()
+    return "-".join(
+        part for part in (language.lower(), (script or "").title(), (region or "").upper()) if part
+    )
 
 
 def _joins(before: list[str], joiner: str, after: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from broker.interop.cap_table import CAP_ROWS
+from broker.interop.stix_table import EXTENSION, PERSON_PROPERTIES, STIX_ROWS, VEHICLE_PROPERTIES
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -53,7 +54,65 @@ def cap_page() -> str:
     return CAP_INTRODUCTION + "".join(rows) + "\n\\* more than one may be there.\n"
 
 
-PAGES = {"cap.md": cap_page}
+STIX_INTRODUCTION = f"""\
+# STIX 2.1 in: what becomes of each object
+
+`harkara post FILE --format stix --category … [--marking …] [--expires …] [--to …]` turns STIX 2.1 (JSON)
+into bulletins. This page is made from `broker/interop/stix_table.py`, and a test holds the two together.
+
+- **What is read.** A bundle, an array of bundles or of objects, a TAXII envelope, or one object, up to 8
+  MiB. Objects of STIX 2.0 are read as 2.1; STIX 1 (XML) is refused. The JSON is held to what all parsers
+  read alike (no name twice, no null).
+- **One bulletin for each report**, else one for the bundle, named after its first telling object. A bundle
+  with several reports is shared out: to each go the objects that it names, what these name, and the
+  relationships, sightings, notes and translations about them. What no report names is a bulletin of its
+  own.
+- **Ids** are UUIDs of version 5, made of originator and the report's id and `modified`, so that every
+  version has its own, and a later version is an Update of the first. A revoked version is a Cancel. Without
+  a report they are made of the bundle's id.
+- **Marking.** The narrowest TLP of all objects, parts of them included. It counts by official id (TLP 2.0
+  and TLP 1) and by what a definition says, because many public files carry a wrong id. A marking that is
+  not in the source and has no official id needs `--marking`, and so does a source without TLP. Where a
+  victim or witness is named, the marking is TLP:AMBER at least.
+- **What STIX has no property for** (category, status, urgency, severity, expiry) is filled by the flags or
+  by Unknown, and announced. An export of ours writes it into the extension `{EXTENSION}`, which is read
+  back.
+- **What has no field** is kept in `correlations` with the system `stix`. The key is `<scope>.<property>`;
+  the scope is nothing for the report, `subject3` or `area2` for what became one, else the type, numbered
+  from the second on (`indicator`, `indicator2`). A string stands as it is, unless it would read as JSON;
+  everything else is JSON. What of a victim or witness has no field stands in the subject's note instead.
+- **What does not fit there** (more than 255 correlations, a value of more than 4,096 characters) is
+  attached: all objects, whole, as `stix-bundle.json`. Above 128 KiB the source is refused: split it into
+  bundles of fewer objects.
+
+| object | properties | become | how |
+|---|---|---|---|
+"""
+
+STIX_EXTENSIONS = """
+`report` stands for the object that the bulletin is made of. Names of properties that extensions use for
+people and vehicles, the first that is there:
+
+| field | properties |
+|---|---|
+"""
+
+
+def stix_page() -> str:
+    """Give docs/stix.md."""
+    rows = [
+        f"| `{row.type}` | {', '.join(f'`{name}`' for name in row.properties)} | `{row.to}` | {row.how} |\n"
+        for row in STIX_ROWS
+    ]
+    names = [
+        f"| {kind}: {field} | {', '.join(f'`{name}`' for name in properties)} |\n"
+        for kind, table in (("person", PERSON_PROPERTIES), ("vehicle", VEHICLE_PROPERTIES))
+        for field, properties in table.items()
+    ]
+    return STIX_INTRODUCTION + "".join(rows) + STIX_EXTENSIONS + "".join(names)
+
+
+PAGES = {"cap.md": cap_page, "stix.md": stix_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -1,0 +1,269 @@
+"""Whom and what a story is about: STIX objects that are subjects of a bulletin.
+
+STIX says who somebody is by relationships: who is targeted is a victim, to whom an actor is attributed is a
+suspect. Victims are protected persons: what of them has no field is put into the subject's note, never into
+correlations, which every display shows.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Any, Final, get_args
+
+from broker.interop.stix_document import Story
+from broker.interop.stix_source import Taking
+from broker.interop.stix_table import EXTENSION, PERSON_PROPERTIES, VEHICLE_PROPERTIES
+from broker.protocol import limits
+from broker.protocol.subjects import PROTECTED_ROLES, Role
+
+Subject = dict[str, Any]
+
+_ROLES: Final = get_args(Role)
+_ROLE_OF: Final = {"targets": "victim", "attributed-to": "suspect", "impersonates": "victim"}
+"""Relationship type → role of the person at its end."""
+_SEXES: Final = {
+    "male": "male",
+    "m": "male",
+    "female": "female",
+    "f": "female",
+    "other": "other",
+    "x": "other",
+}
+_TELL_NOBODY: Final = frozenset({"created", "modified", "lang"})
+_GROUPS: Final = frozenset({"group", "organization", "organisation"})
+_SCRIPTS: Final = {
+    "LATIN": "Latn", "ARABIC": "Arab", "CYRILLIC": "Cyrl", "GREEK": "Grek", "CJK": "Hani", "HANGUL": "Hang",
+    "HIRAGANA": "Jpan", "KATAKANA": "Jpan", "DEVANAGARI": "Deva", "GURMUKHI": "Guru", "BENGALI": "Beng",
+    "HEBREW": "Hebr", "THAI": "Thai", "TAMIL": "Taml", "GEORGIAN": "Geor", "ARMENIAN": "Armn",
+}  # fmt: skip
+_BIRTH: Final = re.compile(r"(?:1[89]|20|21)[0-9]{2}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?)?")
+_CNIC: Final = re.compile(r"[0-9]{5}-[0-9]{7}-[0-9]")
+_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+_IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
+
+
+def map_subjects(story: Story, takings: list[Taking]) -> list[Subject]:
+    """Give the subjects that the objects are, in order, at most 64; each taking that became one knows its
+    scope.
+    """
+    roles = _roles(story)
+    authors = {one.text("created_by_ref") for one in takings}
+    subjects: list[Subject] = []
+    for one in takings:
+        if one.type not in _MAKERS or (one.type == "identity" and one.id in authors):
+            continue
+        if len(subjects) == limits.SUBJECTS_ITEMS:
+            one.draft.say(
+                f"{one.at}: no room for more than {limits.SUBJECTS_ITEMS} subjects, kept as an object"
+            )
+            continue
+        before = set(one.taken)
+        subject = _own(one) or _MAKERS[one.type](one, roles)
+        if subject is None:
+            one.taken = before
+            continue
+        subjects.append(subject)
+        one.scope = f"subject{len(subjects)}"
+        if subject.get("role") in PROTECTED_ROLES:
+            _put_in_note(one, subject)
+    return subjects
+
+
+def _own(one: Taking) -> Subject | None:
+    """Give the subject that an export of ours wrote whole into our extension."""
+    match one.thing.get("extensions"):
+        case {**extensions}:
+            match extensions.get(EXTENSION):
+                case {"subject": {"type": str()} as subject}:
+                    one.taken |= set(one.thing)
+                    return dict(subject)
+    return None
+
+
+def _roles(story: Story) -> dict[str, str]:
+    """Give what relationships say of the object at their end, by its id; a victim stays one whatever else is
+    said.
+    """
+    found: dict[str, str] = {}
+    for one in story.objects:
+        if one["type"] == "relationship":
+            role = _ROLE_OF.get(str(one.get("relationship_type")))
+            target = one.get("target_ref")
+            if role is not None and isinstance(target, str) and found.get(target) != "victim":
+                found[target] = role
+    return found
+
+
+def _put_in_note(one: Taking, subject: Subject) -> None:
+    """Put the texts that no field took into the note: all but times and references, which tell nobody who it
+    is.
+    """
+    left = {
+        name: value
+        for name, value in one.thing.items()
+        if isinstance(value, str) and name not in one.taken | _TELL_NOBODY and not name.endswith("_ref")
+    }
+    told = [subject.get("note", ""), *(f"{name}: {value}" for name, value in left.items())]
+    note = one.draft.prose("\n".join(line for line in told if line), one.at)
+    if left and len(note) <= limits.NOTE_CHARS:
+        subject["note"] = note
+        one.taken |= set(left)
+
+
+def _without_blanks(kind: str, **fields: Any) -> Subject:
+    return {"type": kind} | {name: value for name, value in fields.items() if value not in ("", None, [])}
+
+
+def script_of(text: str) -> str:
+    """Give the ISO 15924 code of the first letter's script; Zyyy when there is no letter of a known one."""
+    for character in text:
+        if character.isalpha():
+            return _SCRIPTS.get(unicodedata.name(character, "").partition(" ")[0], "Zyyy")
+    return "Zyyy"
+
+
+def _identity(one: Taking, roles: dict[str, str]) -> Subject | None:
+    match one.thing.get("identity_class"):
+        case "individual":
+            one.taken.add("identity_class")
+            return _person(one, roles)
+        case str() as kind if kind in _GROUPS:
+            return _organisation(one, roles)
+        case _:
+            return None
+
+
+def _person(one: Taking, roles: dict[str, str]) -> Subject | None:
+    said = PERSON_PROPERTIES
+    parts = {part: one.line(*said[part]) for part in ("given", "family", "father")}
+    parts["given"] = parts["given"] or ("" if parts["family"] else one.line(*said["name"]))
+    name = {part: text for part, text in parts.items() if text}
+    subject = _without_blanks(
+        "person",
+        role=_role(one, roles),
+        names=[{"script": script_of("".join(name.values())), **name}] if name else [],
+        aliases=one.lines(*said["aliases"]),
+        birth=one.matching(_BIRTH, *said["birth"]),
+        sex=_sex(one),
+        nationalities=[country] if (country := one.country(*said["nationality"])) else [],
+        cnic=one.matching(_CNIC, *said["cnic"]),
+        note=one.prose(*said["note"]),
+    )
+    return subject if len(subject) > len(("type", "role")) else None
+
+
+def _role(one: Taking, roles: dict[str, str]) -> str:
+    said = [one.thing.get(name) for name in PERSON_PROPERTIES["role"]]
+    words = [word for value in said for word in (value if isinstance(value, list) else [value])]
+    role = next((word.lower() for word in words if isinstance(word, str) and word.lower() in _ROLES), None)
+    if role is None and (role := roles.get(one.id)) is None:
+        role = "suspect" if one.type == "threat-actor" else "associate"
+        one.draft.say(f"{one.at}: the source gives the person no role, taken as {role}")
+    return role
+
+
+def _sex(one: Taking) -> str:
+    for name in PERSON_PROPERTIES["sex"]:
+        value = one.thing.get(name)
+        if isinstance(value, str) and value.lower() in _SEXES:
+            one.taken.add(name)
+            return _SEXES[value.lower()]
+    return ""
+
+
+def _organisation(one: Taking, _roles: dict[str, str]) -> Subject | None:
+    name = one.line("name")
+    return (
+        _without_blanks(
+            "organisation", name=name, aliases=one.lines("aliases"), note=one.prose("description")
+        )
+        if name
+        else None
+    )
+
+
+def _threat_actor(one: Taking, roles: dict[str, str]) -> Subject | None:
+    return (_person if one.thing.get("resource_level") == "individual" else _organisation)(one, roles)
+
+
+def _vehicle(one: Taking, _roles: dict[str, str]) -> Subject | None:
+    said = VEHICLE_PROPERTIES
+    lines = {
+        name: one.line(*said[name], most=limits.CODE_CHARS)
+        for name in said
+        if name not in ("country", "note")
+    }
+    subject = _without_blanks(
+        "vehicle", **lines, country=one.country(*said["country"]), note=one.prose(*said["note"])
+    )
+    return subject if len(subject) > 1 and set(subject) != {"type", "country"} else None
+
+
+def _misp_object(one: Taking, roles: dict[str, str]) -> Subject | None:
+    """Read MISP's own object (`x_misp_attributes`: object_relation and value) by the tables of the other
+    names.
+    """
+    maker = {"vehicle": _vehicle, "person": _person}.get(str(one.thing.get("x_misp_name")))
+    attributes = one.thing.get("x_misp_attributes")
+    if maker is None or not isinstance(attributes, list):
+        return None
+    pairs = [
+        (part.get("object_relation"), part.get("value")) for part in attributes if isinstance(part, dict)
+    ]
+    flat = {name: value for name, value in pairs if isinstance(name, str) and isinstance(value, str)}
+    return maker(
+        Taking(flat | {"type": one.type, "id": one.id}, f"{one.at}/x_misp_attributes", one.draft), roles
+    )
+
+
+def _phone(one: Taking, _roles: dict[str, str]) -> Subject | None:
+    raw = re.sub(r"[\s().-]", "", one.text("value", "number"))
+    number = "+" + raw[2:] if raw.startswith("00") else raw
+    if _E164.fullmatch(number) is None:
+        return None
+    one.taken |= {"value"} if one.text("value") == number else set()
+    return {"type": "phone", "number": number}
+
+
+def _account(one: Taking, _roles: dict[str, str]) -> Subject | None:
+    handle = one.line("account_login", "user_id", "display_name")
+    return _without_blanks("account", handle=handle, service=one.line("account_type")) if handle else None
+
+
+def _email(one: Taking, _roles: dict[str, str]) -> Subject | None:
+    handle = one.line("value")
+    return {"type": "account", "handle": handle, "service": "e-mail"} if handle else None
+
+
+def _bank_account(one: Taking, _roles: dict[str, str]) -> Subject | None:
+    iban = one.matching(_IBAN, "iban")
+    return _without_blanks("account", iban=iban, service=one.line("bank", "bank_name")) if iban else None
+
+
+def _wallet(one: Taking, _roles: dict[str, str]) -> Subject | None:
+    wallet = one.line("value")
+    return (
+        _without_blanks("account", wallet=wallet, service=one.line("currency_code", "blockchain"))
+        if wallet
+        else None
+    )
+
+
+_MAKERS: Final[dict[str, Callable[[Taking, dict[str, str]], Subject | None]]] = {
+    "identity": _identity,
+    "threat-actor": _threat_actor,
+    "intrusion-set": _organisation,
+    "person": _person,
+    "x-person": _person,
+    "vehicle": _vehicle,
+    "x-vehicle": _vehicle,
+    "x-misp-object": _misp_object,
+    "x-harkara-subject": lambda _one, _roles: None,
+    "phone-number": _phone,
+    "user-account": _account,
+    "email-addr": _email,
+    "bank-account": _bank_account,
+    "cryptocurrency-wallet": _wallet,
+}

@@ -1,0 +1,75 @@
+"""What a story says: headline and description of its main object, and their translations."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from broker.interop.draft import Draft
+from broker.interop.stix_source import Taking
+from broker.interop.wording import cut, language_tag
+from broker.protocol import limits
+
+DEFAULT_LANGUAGE: Final = "en"
+_HEADLINES: Final = ("name", "abstract", "value", "pattern", "opinion")
+_DESCRIPTIONS: Final = ("description", "content", "explanation")
+
+
+def map_text(main: Taking, takings: list[Taking], draft: Draft) -> None:
+    """Fill `text` from the main object and from the language-content objects that translate it."""
+    raw = main.text("lang")
+    tag = language_tag(raw) if raw else DEFAULT_LANGUAGE
+    if tag != raw:
+        draft.say(f"{main.at}/lang: {f'{raw[:40]} is written {tag}' if raw else f'not said, taken as {tag}'}")
+    elif main.type == "report":
+        main.taken.add("lang")
+    if main.type != "report":
+        draft.say(f"text: the source has no report, its first {main.type} gives the headline")
+    block = _block(main, main.thing, tag, draft)
+    if "headline" not in block:
+        draft.say(f"{main.at}/name: nothing there, the headline is its id")
+        block = {"headline": main.id} | block
+    draft.fields["text"] = {tag: block}
+    for one in takings:
+        if one.type == "language-content" and one.thing.get("object_ref") == main.id:
+            _translate(one, draft)
+
+
+def _translate(one: Taking, draft: Draft) -> None:
+    contents = one.thing.get("contents")
+    if not isinstance(contents, dict):
+        return
+    text: dict[str, Any] = draft.fields["text"]
+    whole = True
+    for raw, said in contents.items():
+        tag = language_tag(raw)
+        block = _block(one, said, tag, draft) if isinstance(said, dict) else {}
+        if not block.get("headline") or tag in text or len(text) == limits.LANGUAGES_BLOCKS:
+            draft.say(f"{one.at}/contents: {raw[:40]} cannot be a block of text, kept as it is")
+            whole = False
+            continue
+        whole = whole and tag == raw and set(said) <= {"name", "description"}
+        text[tag] = block
+    if whole:
+        one.taken.add("contents")
+
+
+def _block(one: Taking, said: dict[str, Any], tag: str, draft: Draft) -> dict[str, str]:
+    at = one.at if said is one.thing else f"{one.at}/contents/{tag}"
+    head, body = (
+        next(
+            ((name, said[name]) for name in names if isinstance(said.get(name), str) and said[name].strip()),
+            ("", ""),
+        )
+        for names in (_HEADLINES, _DESCRIPTIONS)
+    )
+    whole = draft.line(head[1], f"{at}/{head[0]}", limits.PROSE_CHARS)
+    block = {"headline": cut(whole, limits.HEADLINE_CHARS)} if whole else {}
+    description = body[1]
+    if whole and block["headline"] != whole:
+        draft.say(f"{at}/{head[0]}: cut to {limits.HEADLINE_CHARS} characters, whole in the description")
+        description = f"{whole}\n\n{description}"
+    if text := draft.prose(description, f"{at}/{body[0] or head[0]}"):
+        block["description"] = text
+    if one.type == "report" and said is one.thing and len(description) <= limits.PROSE_CHARS:
+        one.taken |= {head[0], body[0]} if block.get("headline") == whole else {body[0]}
+    return block
