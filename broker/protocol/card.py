@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 from msgspec import Meta
 
-from broker.errors import BadSignature, HarkaraError, Problem, SchemaError
+from broker.errors import BadSignature, HarkaraError, Problem, SchemaError, shorten
 from broker.protocol import dsse, keys, schema_walk, times
 from broker.protocol.bulletin import Contact
 from broker.protocol.fields import AgencyId, Digest, Language, Line, Time
@@ -104,7 +104,8 @@ def read_card(envelope: dsse.Envelope) -> Card:
     """
     if envelope.payload_type != CARD_TYPE:
         raise BadSignature(
-            "signed as another kind of document", Problem("/payloadType", CARD_TYPE, envelope.payload_type)
+            "signed as another kind of document",
+            Problem("/payloadType", CARD_TYPE, shorten(envelope.payload_type)),
         )
     document = schema_walk.read(envelope.payload, CardDocument)
     if "en" not in document.names:

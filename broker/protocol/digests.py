@@ -108,7 +108,7 @@ def read_address(value: object, pointer: str = "/address") -> Address:
     if not isinstance(value, dict):
         raise _refusal(pointer, "an object with salt, to, except", type(value).__name__)
     if extra := value.keys() - {"salt", "to", "except"}:
-        raise _refusal(pointer, "no members but salt, to, except", sorted(extra)[0])
+        raise _refusal(pointer, "no members but salt, to, except", shorten(sorted(extra)[0]))
     salt = dsse.decode64(value.get("salt"), f"{pointer}/salt", SALT_BYTES)
     to, excepted = (_names(value.get(member, []), f"{pointer}/{member}") for member in ("to", "except"))
     if not to and not excepted:

@@ -84,12 +84,12 @@ def unpack(record: bytes, purpose: str, *shape: Field, max_bytes: int = RECORD_B
         raise _refusal(purpose, "a msgpack array", type(found).__name__)
     label, fields = found[0], found[1:]
     if label != f"{PROJECT} {purpose}":
-        raise _refusal(purpose, f'the label "{PROJECT} {purpose}"', shorten(label))
+        raise _refusal(purpose, f'the label "{PROJECT} {purpose}"', _seen(label))
     if len(fields) != len(shape):
         raise _refusal(purpose, f"{len(shape)} fields", f"{len(fields)} fields")
     for place, (value, field) in enumerate(zip(fields, shape, strict=True), start=1):
         if not _fits(value, field):
-            raise _refusal(purpose, f"element {place} to be {_name(field)}", shorten(value))
+            raise _refusal(purpose, f"element {place} to be {_name(field)}", _seen(value))
     if msgpack.packb(found, use_bin_type=True) != record:
         raise _refusal(purpose, "the canonical encoding", "other bytes with the same meaning")
     return fields
@@ -97,6 +97,13 @@ def unpack(record: bytes, purpose: str, *shape: Field, max_bytes: int = RECORD_B
 
 def _refusal(purpose: str, expected: str, got: str) -> Malformed:
     return Malformed(f"the {purpose} record cannot be read", Problem("", expected, got))
+
+
+def _seen(value: object) -> str:
+    # Not the repr of what came: a list nested 1,000 deep, which msgpack reads, ends it in a RecursionError.
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return f"{len(value)} bytes" if isinstance(value, bytes) else shorten(value)
 
 
 def _fits(value: object, field: Field) -> bool:

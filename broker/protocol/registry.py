@@ -28,6 +28,7 @@ from broker.errors import (
     UnknownKey,
     VersionConflict,
     WrongExchange,
+    shorten,
     pointing_within,
 )
 from broker.protocol import dsse, keys, schema_walk, times
@@ -215,7 +216,7 @@ def _read(envelope: dsse.Envelope, exchange: bytes) -> Registry:
     if envelope.payload_type != REGISTRY_TYPE:
         raise BadSignature(
             "signed as another kind of document",
-            Problem("/payloadType", REGISTRY_TYPE, envelope.payload_type),
+            Problem("/payloadType", REGISTRY_TYPE, shorten(envelope.payload_type)),
         )
     with pointing_within("/payload"):
         return _read_payload(envelope, exchange)

@@ -85,6 +85,8 @@ def test_what_is_packed_is_read_back(fields: tuple[Any, ...]) -> None:
         pytest.param(RECORD.replace(LABEL, b"\xc4\x0eharkara/1 test"), id="a-label-in-bytes"),
         pytest.param(b"\x91" * 100_000, id="a-depth-bomb"),
         pytest.param(b"\x97" + LABEL + b"\x91" * 500 + b"\xc0", id="a-depth-that-msgpack-takes"),
+        pytest.param(b"\x97" + LABEL + b"\x91" * 1020 + b"\xc0", id="a-depth-that-repr-does-not-take"),
+        pytest.param(b"\x91" * 1023 + b"\xc0", id="a-depth-in-place-of-a-label"),
         pytest.param(b"\xdd\xff\xff\xff\xff", id="an-array-that-claims-four-thousand-million"),
         pytest.param(b"\x97" + LABEL + b"\xc6\xff\xff\xff\xff", id="bytes-that-claim-four-gigabytes"),
     ],
