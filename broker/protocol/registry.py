@@ -28,8 +28,8 @@ from broker.errors import (
     UnknownKey,
     VersionConflict,
     WrongExchange,
-    shorten,
     pointing_within,
+    shorten,
 )
 from broker.protocol import dsse, keys, schema_walk, times
 from broker.protocol.card import Card, PublicKey, Role, Use, read_card
