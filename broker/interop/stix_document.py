@@ -111,7 +111,12 @@ def _stories_of(pointer: str, bundle: StixObject) -> list[Story | Refused]:
     for story in stories:
         story.where, story.notes = where, tuple(dict.fromkeys(notes))
     telling = [one for one in stories if any(each["type"] not in _TELL_NOTHING for each in one.objects)]
-    return list(telling) or [Refused(label, "the bundle holds nothing that tells of something")]
+    if not telling:
+        return [Refused(label, "the bundle holds nothing that tells of something")]
+    for one in stories:
+        if one not in telling:  # what is left and tells nothing by itself goes with the first
+            telling[0].objects += one.objects
+    return list(telling)
 
 
 def _problems_of(objects: object, at: str) -> list[Problem]:
