@@ -149,7 +149,9 @@ async def test_a_reader_that_leaves_is_forgotten_at_once(reader: Reader, service
 
 async def _until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while True:
+            if condition():
+                return
             await asyncio.sleep(0.02)
 
 

@@ -138,7 +138,9 @@ async def test_a_fault_of_ours_says_nothing_but_the_id_under_which_it_is_logged(
 
 async def _until_ready(reader: Reader, status: int, seconds: float) -> None:
     async with asyncio.timeout(seconds):
-        while (await reader.send("GET", "/readyz")).status != status:
+        while True:
+            if (await reader.send("GET", "/readyz")).status == status:
+                return
             await asyncio.sleep(0.05)
 
 
