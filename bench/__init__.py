@@ -1,1 +1,1 @@
-"""Side by side with what a user would pick instead. Ratios of one run count; absolute numbers depend on the machine."""
+"""Side by side with what a user would pick instead: the ratios of one run count, not the numbers."""

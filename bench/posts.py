@@ -1,11 +1,13 @@
-"""Posts per second: Harkara against Redis streams by hand, on the same server program with the same durability.
+"""Posts per second: Harkara against Redis streams by hand, on the same server program with the same
+durability.
 
-The rival is what a careful team writes itself in a week: verify the author's signature, encrypt the bulletin to every
-recipient with HPKE (the same post-quantum suite), append one copy to each recipient's stream, in one pipeline, with
-`appendfsync always`. It has no numbering, no chain, no stamp, no entitlements, no repeats; Harkara has them.
+The rival is what a careful team writes itself in a week: verify the author's signature, encrypt the bulletin
+to every recipient with HPKE (the same post-quantum suite), append one copy to each recipient's stream, in one
+pipeline, with `appendfsync always`. It has no numbering, no chain, no stamp, no entitlements, no repeats;
+Harkara has them.
 
-Both run in one process without HTTP, 64 posts in flight, the store on this machine. A third row is Harkara with
-everything: HTTP posts over loopback. Each is measured three times, in turn; the median counts.
+Both run in one process without HTTP, 64 posts in flight, the store on this machine. A third row is Harkara
+with everything: HTTP posts over loopback. Each is measured three times, in turn; the median counts.
 
     make bench                      # 8 and 64 recipients
     make bench ARGS="--recipients 8 --posts 400"
