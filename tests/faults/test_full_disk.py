@@ -53,7 +53,9 @@ async def test_a_full_disk_refuses_posts_tells_readiness_and_loses_nothing_that_
         await service.close()
 
 
-async def test_readiness_fails_while_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_readiness_fails_while_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The embedded store comes back at once when space returns; here it is kept down to be looked at.
     monkeypatch.setattr("broker.store.embedded.RESTART_PAUSES_S", (3.0,))
     exchange = make_exchange(clock.now())
