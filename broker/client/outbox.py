@@ -25,7 +25,7 @@ import msgspec
 
 from broker.client.backoff import may_succeed_later
 from broker.client.file_lock import waiting_for
-from broker.client.private_files import make_directory, read_secret, remove_unfinished, write
+from broker.client.private_files import make_directory, read_secret, remove_unfinished, sync_directory, write
 from broker.errors import (
     HarkaraError,
     IdConflict,
@@ -97,11 +97,12 @@ class Outbox:
                 kept = None if anew else self._read(name)
                 if kept is None:
                     kept = make()
-                    self._write(kept)
+                    self._write(kept, name_later=True)
                     self._second(name).unlink(missing_ok=True)
                 else:
                     kept = replace(kept, again=True)
                 found.append(kept)
+            sync_directory(self._directory)
             return found
 
     def file(self, kept: Kept, stamp: dsse.Envelope) -> Kept:
@@ -151,7 +152,7 @@ class Outbox:
     def _second(self, name: str) -> Path:
         return self._confirmed / f"{name}.json"
 
-    def _write(self, kept: Kept, *, durable: bool = True) -> None:
+    def _write(self, kept: Kept, *, durable: bool = True, name_later: bool = False) -> None:
         fields: dict[str, Any] = {
             "harkara": FORMAT,
             "path": kept.path,
@@ -161,7 +162,7 @@ class Outbox:
         }
         if kept.stamp is not None:
             fields["stamp"] = dsse.to_json(kept.stamp)
-        write(self._first(kept.name), msgspec.json.encode(fields), durable=durable)
+        write(self._first(kept.name), msgspec.json.encode(fields), durable=durable, name_later=name_later)
 
     def _read(self, name: str) -> Kept | None:
         for path in (self._first(name), self._second(name)):

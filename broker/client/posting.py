@@ -10,6 +10,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from broker.client import drafting, receipt_draft
@@ -27,7 +28,7 @@ from broker.errors import HarkaraError, Malformed, NotAuthentic, OutOfWindow, Un
 from broker.protocol import admission, dsse, strictjson
 from broker.protocol.answers import ReceiptKind
 from broker.protocol.bulletin import Bulletin, read_bulletin
-from broker.protocol.digests import SALT_BYTES, statement_digest
+from broker.protocol.digests import SALT_BYTES, Address, statement_digest
 from broker.protocol.identity import Identity
 from broker.protocol.limits import BATCH_BYTES
 from broker.protocol.stamp import read_stamp
@@ -37,6 +38,7 @@ RECEIPTS = "/v1/receipts"
 NDJSON = "application/x-ndjson"
 BATCH_SECONDS = 60.0
 Document = Mapping[str, Any] | Bulletin
+Completed = tuple[Bulletin, Address | None]
 
 
 class Posting:
@@ -63,7 +65,7 @@ class Posting:
     ) -> Posted:
         """Post one bulletin; with `anew` as something new even if the same was asked for before."""
         draft = drafting.draft_of(document, to, excepted)
-        (kept,) = await self._keep([draft], anew=anew)
+        (kept,) = await self._keep([(draft, self._complete(draft))], anew=anew)
         try:
             return await self.send(kept)
         except OutOfWindow:
@@ -71,7 +73,7 @@ class Posting:
                 raise
         # It lay too long and was never accepted (the broker looks for repeats first): it is signed with a new
         # time.
-        (kept,) = await self._keep([draft])
+        (kept,) = await self._keep([(draft, self._complete(draft))])
         return await self.send(kept)
 
     async def post_many(
@@ -79,16 +81,15 @@ class Posting:
     ) -> list[Posted | HarkaraError]:
         """Post many, with one answer for each in their order: what was accepted, or why it was not."""
         results: dict[int, Posted | HarkaraError] = {}
-        drafts: dict[int, drafting.Draft] = {}
+        ready: dict[int, tuple[drafting.Draft, Completed]] = {}
         for place, document in enumerate(documents):
             try:
-                drafts[place] = drafting.draft_of(document, to, excepted)
-                self._complete(drafts[place])
+                draft = drafting.draft_of(document, to, excepted)
+                ready[place] = draft, self._complete(draft)
             except HarkaraError as error:
                 results[place] = error
-        good = [place for place in drafts if place not in results]
-        kept = await self._keep([drafts[place] for place in good])
-        waiting = dict(zip(good, kept, strict=True))
+        kept = await self._keep(list(ready.values()))
+        waiting = dict(zip(ready, kept, strict=True))
 
         async def attempt() -> None:
             for places in split(waiting):
@@ -171,17 +172,19 @@ class Posting:
         bulletin, address = self._complete(drafting.draft_of(document, to, excepted))
         return drafting.sign(bulletin, address, self._identity.signing_key(now))[1]
 
-    async def _keep(self, drafts: Sequence[drafting.Draft], *, anew: bool = False) -> list[Kept]:
-        def wanted(draft: drafting.Draft) -> Kept:
+    async def _keep(
+        self, ready: Sequence[tuple[drafting.Draft, Completed]], *, anew: bool = False
+    ) -> list[Kept]:
+        def sign(draft: drafting.Draft, completed: Completed) -> Kept:
             now = self._clock()
-            bulletin, address = self._complete(draft)
+            bulletin, address = completed
             statement, body = drafting.sign(bulletin, address, self._identity.signing_key(now))
             return Kept(_name(draft), BULLETINS, bulletin.id, body, statement, now)
 
-        makers = [(_name(draft), lambda draft=draft: wanted(draft)) for draft in drafts]
+        makers = [(_name(draft), partial(sign, draft, completed)) for draft, completed in ready]
         return await asyncio.to_thread(self._outbox.keep, makers, anew=anew)
 
-    def _complete(self, draft: drafting.Draft) -> tuple[Bulletin, Any]:
+    def _complete(self, draft: drafting.Draft) -> Completed:
         new_id, salt = str(uuid.uuid4()), os.urandom(SALT_BYTES)
         return drafting.complete(draft, self._author(), now=self._clock(), new_id=new_id, salt=salt)
 

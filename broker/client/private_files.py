@@ -58,8 +58,10 @@ def read_public(path: Path) -> bytes:
         raise UnsafeConfiguration(f"{path} cannot be read: {error.strerror}") from None
 
 
-def write(path: Path, content: bytes, *, durable: bool = True) -> None:
+def write(path: Path, content: bytes, *, durable: bool = True, name_later: bool = False) -> None:
     """Write a file whole or not at all, for its owner alone, and force it to disk unless told not to.
+
+    With `name_later` the caller forces the names of many files to disk at once, by `sync_directory`.
 
     Raises `UnsafeConfiguration` when the disk does not take it.
     """
@@ -72,7 +74,7 @@ def write(path: Path, content: bytes, *, durable: bool = True) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
-        if durable:
+        if durable and not name_later:
             sync_directory(path.parent)
     except OSError as error:
         raise UnsafeConfiguration(f"{path} cannot be written: {error.strerror}") from None
