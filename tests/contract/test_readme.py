@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.contract.readme_examples import blocks, commands, script
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text("utf-8")
+STAND_IN = Path(__file__).with_name("curl_stand_in.py")
 SECONDS = 50
 """The whole page has to be through by then: the reader's patience, and below the time limit of a test."""
 
@@ -30,6 +32,15 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def stand_in_for_curl(directory: Path) -> Path:
+    """Put a program `curl` into `directory`: set-up asks for Python, pip and make alone."""
+    directory.mkdir()
+    program = directory / "curl"
+    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{STAND_IN}' \"$@\"\n", "utf-8")
+    program.chmod(0o755)
+    return directory
+
+
 def run_page(page: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """Run every command of `page` in `directory`; stdout and stderr come together, as written."""
     listen, ops = free_port(), free_port()
@@ -38,10 +49,13 @@ def run_page(page: str, directory: Path) -> subprocess.CompletedProcess[str]:
     work = directory / "work"
     home.mkdir()
     work.mkdir()
+    programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    if shutil.which("curl") is None:
+        programs.append(str(stand_in_for_curl(directory / "bin")))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HARKARA_", "XDG_"))}
     environment = kept | {
         "HOME": str(home),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join(programs),
         "HARKARA_LISTEN": f"127.0.0.1:{listen}",
         "HARKARA_OPS": f"127.0.0.1:{ops}",
     }
@@ -115,4 +129,22 @@ def test_a_server_that_does_not_come_up_is_refused(tmp_path: Path, monkeypatch: 
 )
 def test_a_page_without_a_fault_passes(tmp_path: Path, text: str) -> None:
     done = run_page(text, tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        pytest.param("-sS --fail http://127.0.0.1:8470/", 0, id="a-page-that-is-there"),
+        pytest.param("-sS --fail http://127.0.0.1:8470/nothing", 22, id="a-page-that-is-not"),
+        pytest.param("-sS --fail http://127.0.0.1:8471/", 7, id="nobody-listens"),
+        pytest.param("-sS --fail --insecure http://127.0.0.1:8470/", 2, id="an-option-it-does-not-know"),
+        pytest.param("-sS http://127.0.0.1:8470/", 2, id="a-refusal-would-pass-unseen"),
+        pytest.param("-sS --fail http://example.org/", 2, id="another-machine"),
+    ],
+)
+def test_the_stand_in_for_curl_ends_as_curl_would(tmp_path: Path, arguments: str, code: int) -> None:
+    serve = "$ python -m http.server --bind 127.0.0.1 8470 2>/dev/null &"
+    call = f"$ '{sys.executable}' '{STAND_IN}' {arguments}; test $? = {code}"
+    done = run_page(page(serve, call), tmp_path)
     assert done.returncode == 0, done.stdout
