@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from broker.client.private_files import FILE_MODE
+from broker.errors import UnsafeConfiguration
 
 POLL_SECONDS = 0.02
 
@@ -27,8 +28,14 @@ class FileLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock. Gives False, at once, when another process or another `FileLock` holds it."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+        """Take the lock. Gives False, at once, when another process or another `FileLock` holds it.
+
+        Raises `UnsafeConfiguration` when its file cannot be made.
+        """
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+        except OSError as error:
+            raise UnsafeConfiguration(f"{self._path} cannot be made: {error.strerror}") from None
         try:
             _lock(descriptor)
         except OSError:

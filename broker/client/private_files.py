@@ -26,8 +26,11 @@ _TEMPORARY = ".new-"
 
 
 def make_directory(path: Path) -> Path:
-    """Make a directory, and those above it, for its owner alone. Gives it."""
-    path.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
+    """Make a directory, and those above it, for its owner alone. Gives it. Raises `UnsafeConfiguration`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
+    except OSError as error:
+        raise UnsafeConfiguration(f"the directory {path} cannot be made: {error.strerror}") from None
     return path
 
 

@@ -80,6 +80,14 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
+def test_a_state_that_cannot_be_made_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UnsafeConfiguration, match="cannot be made"):
+        State.of(tmp_path / "file", EXCHANGE.id, FIA).outbox  # noqa: B018 (it is made when asked for)
+    with pytest.raises(UnsafeConfiguration, match="cannot be made"):
+        FileLock(tmp_path / "file" / "lock").acquire()
+
+
 def test_what_a_crash_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / ".new-0011").write_bytes(b"half")
     (tmp_path / "kept.json").write_bytes(b"whole")
