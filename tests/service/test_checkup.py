@@ -1,3 +1,5 @@
+"""The check-up: what `/readyz` and `/healthz` say while parts fail and come back; never of a bulletin."""
+
 from __future__ import annotations
 
 import asyncio
@@ -44,11 +46,11 @@ async def test_readiness_is_lost_with_the_store_and_comes_back_with_it(exchange:
             assert overall(await service.checkup.ready()) == "pass"
             server.kill()
             async with asyncio.timeout(2):
-                while overall(await service.checkup.ready()) == "pass":
+                while overall(await service.checkup.ready()) == "pass":  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
             server.start()
             async with asyncio.timeout(5):
-                while overall(await service.checkup.ready()) != "pass":
+                while overall(await service.checkup.ready()) != "pass":  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
             await service.close()
 

@@ -1,3 +1,5 @@
+"""Feeds: what is there and what comes, once, proved by heads; cut when the key is revoked."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""The proof of an inbox: entries, chain, head and floor hold together, and a forged one is refused."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""Posting: a bulletin from its originator to the entitled; repeats, conflicts, refusals on the way."""
+
 from __future__ import annotations
 
 import asyncio
@@ -311,7 +313,7 @@ async def test_posts_are_refused_while_accepted_ones_wait_too_long_for_the_route
     await service.stop_routing()
     await service.posting.post(post_body(sign_bulletin(exchange, FIA)[0], None))
     async with asyncio.timeout(5):
-        while not service.lag.too_far():
+        while not service.lag.too_far():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     with pytest.raises(RouterBehind) as raised:
         await service.posting.post(post_body(sign_bulletin(exchange, FIA, severity="Minor")[0], None))
@@ -324,7 +326,7 @@ async def test_a_decision_made_under_an_older_registry_is_made_again_under_the_n
     # Two brokers: one has published a registry that the other has not loaded yet.
     behind, ahead = await start_service(store, exchange), await start_service(store, exchange)
     behind.trust.news = lambda version: None  # type: ignore[method-assign]  # its ticks are late
-    del behind.store.ticks._registry_callbacks[0:1]  # noqa: SLF001
+    del behind.store.ticks._registry_callbacks[0:1]
     newer = next_version(exchange, grants={ISLAMABAD: exchange.grants[ACADEMY]})
     await publish(ahead, newer)
     statement, _ = sign_bulletin(exchange, FIA)

@@ -1,3 +1,5 @@
+"""Reading an inbox: numbers without gaps, windows, cursors, and who may read what."""
+
 from __future__ import annotations
 
 import asyncio

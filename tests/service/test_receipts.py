@@ -1,3 +1,5 @@
+"""Receipts: signed answers that reach the originator once, and nobody else."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""The router: each recipient gets each item once, in order, by the decision frozen at admission."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Subscriptions: what an agency asked to hear, by version; an older one cannot silence it."""
+
 from __future__ import annotations
 
 import json

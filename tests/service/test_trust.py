@@ -1,3 +1,5 @@
+"""The registry in force: everywhere within a second, never an older one, never an insider's."""
+
 from __future__ import annotations
 
 import asyncio
@@ -43,7 +45,7 @@ async def test_a_published_registry_is_in_force_at_every_broker_within_a_second(
     newer = next_version(exchange)
     await publish(one, newer)
     async with asyncio.timeout(1):
-        while other.trust.registry.version != newer.registry.version:
+        while other.trust.registry.version != newer.registry.version:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert other.trust.registry.digest == newer.registry.digest
     await one.close()

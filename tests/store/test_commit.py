@@ -1,3 +1,5 @@
+"""Group commit: right answers for each caller, nothing written twice, whatever is lost on the way."""
+
 from __future__ import annotations
 
 import asyncio

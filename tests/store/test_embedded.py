@@ -1,3 +1,5 @@
+"""The embedded server: durable, private, one to a directory, gone with its parent."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""The head of an inbox as bytes: read as written, different when anything is, refused when garbled."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""What the store keeps of members: epoch, registry, subscriptions, acknowledgements, pair keys."""
+
 from __future__ import annotations
 
 import time

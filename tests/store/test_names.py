@@ -1,3 +1,5 @@
+"""The names of keys: fixed partitions, one slot for each script, no two meanings for one key."""
+
 from __future__ import annotations
 
 from collections import Counter

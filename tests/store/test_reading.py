@@ -1,3 +1,5 @@
+"""Reading from the store: the entry that holds a number, walking back, bodies and tombstones."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""What a server must be before it is trusted: all that is wrong is told at once, with its mend."""
+
 from __future__ import annotations
 
 import time

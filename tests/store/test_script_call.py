@@ -1,3 +1,5 @@
+"""Calling scripts: declared, one slot each, and no gap when the server forgets them."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Ticks: one reader wakes the feeds that have news, and nothing is lost when a tick is."""
+
 from __future__ import annotations
 
 import asyncio
