@@ -86,6 +86,10 @@ schemas: $(VENV)/.develop ## write schemas/*.schema.json from the types
 vectors: $(VENV)/.develop ## write schemas/vectors/ from fixed entropy
 	$(BIN)/python -m tests.vectors.make_vectors
 
+.PHONY: vectors
+vectors: $(VENV)/.develop ## write schemas/vectors/ anew from fixed entropy
+	$(BIN)/python -m tests.vectors.make_vectors
+
 .PHONY: build
 build: $(VENV)/.develop ## the wheel, in dist/, the same bytes each time
 	rm -rf dist

@@ -1,3 +1,3 @@
-"""Harkara: a secure message broker between agencies. The package is `broker`; start at `broker.client.Agency`."""
+"""Harkara: a secure message broker between agencies. Start at `broker.client.Agency`."""
 
 __version__ = "0.1.0"

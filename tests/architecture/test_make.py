@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.architecture.tree import REPOSITORY, project_files
+
 MAKEFILE = (REPOSITORY / "Makefile").read_text("utf-8")
 CI = (REPOSITORY / ".ci" / "run").read_text("utf-8")
 TARGETS = re.findall(r"^([a-z-]+):[^=\n]*##", MAKEFILE, re.MULTILINE)
@@ -52,6 +53,19 @@ def test_a_python_that_is_too_old_is_named_and_nothing_is_made(tmp_path: Path) -
     assert done.returncode != 0
     assert "needs Python 3.11 or newer" in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_every_make_that_a_page_or_a_message_speaks_of_exists() -> None:
+    spoken = {
+        (target, str(name))
+        for name in project_files()
+        if name.suffix in {".md", ".py", ".yml"}
+        for target in re.findall(
+            r"(?:`|^)make ([a-z-]+)", (REPOSITORY / name).read_text("utf-8"), re.MULTILINE
+        )
+    }
+    assert ("test", "README.md") in spoken
+    assert [(target, name) for target, name in sorted(spoken) if target not in TARGETS] == []
 
 
 def test_ci_runs_targets_that_exist() -> None:

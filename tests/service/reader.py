@@ -1,4 +1,4 @@
-"""A recipient for the tests of the service: reads its inbox and opens what is in it, with the protocol alone."""
+"""A recipient for the tests of the service: reads its inbox and opens it, with the protocol alone."""
 
 from __future__ import annotations
 
