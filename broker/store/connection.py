@@ -19,6 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from broker.errors import UnsafeConfiguration, shorten
+from broker.store.cancellable import CANCELLABLE
 
 BLOCK_MS = 5_000
 """How long a blocking read waits at the server."""
@@ -76,6 +77,7 @@ class Connections:
             raise UnsafeConfiguration(
                 f"the store's address {shorten(_without_password(self.url))} cannot be used: {error}"
             ) from error
+        pool.connection_class = CANCELLABLE[pool.connection_class]
         client = Redis(connection_pool=pool)
         client.auto_close_connection_pool = True
         return client
