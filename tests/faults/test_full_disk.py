@@ -45,7 +45,7 @@ async def test_a_full_disk_refuses_posts_tells_readiness_and_loses_nothing_that_
         assert accepted
         # The store ended (fsync always cannot be kept) and was started again, now with space.
         async with asyncio.timeout(20):
-            while overall(await service.checkup.ready()) != "pass":
+            while overall(await service.checkup.ready()) != "pass":  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         items = await Reader(service, exchange, ISLAMABAD).items(len(accepted))
         opened = [(await Reader(service, exchange, ISLAMABAD).open(item)).payload for item in items]
@@ -65,6 +65,6 @@ async def test_readiness_fails_while_the_disk_is_full(
         resource.prlimit(embedded.pid, resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
         await _post_until_refused(service, exchange)
         async with asyncio.timeout(2):
-            while overall(await service.checkup.ready()) == "pass":
+            while overall(await service.checkup.ready()) == "pass":  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await service.close()
