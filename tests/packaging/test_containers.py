@@ -6,8 +6,12 @@ Docker is not needed: the store's real settings and start script run under the s
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,3 +215,44 @@ def test_a_secret_without_a_password_is_refused(tmp_path: Path) -> None:
     )
     assert done.returncode == 6
     assert "redis://harkara:PASSWORD@store:6379/0" in done.stderr
+
+
+def test_the_composed_broker_serves(store_url: str, tmp_path: Path) -> None:
+    """The commands, settings and health check of the composed broker, with paths and ports of this test."""
+    harkara = str(Path(sys.executable).with_name("harkara"))
+    data, secret = tmp_path / "data", tmp_path / "url"
+    secret.write_text(store_url + "\n", "utf-8")
+    (listen, ops), environment = free_ports(2), {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+    def here(text: str) -> str:
+        text = text.replace("/data", str(data)).replace("/run/secrets/store_url", str(secret))
+        text = text.replace("8470", str(listen)).replace("8471", str(ops)).replace("0.0.0.0", "127.0.0.1")
+        return re.sub(r"\$\{HARKARA_AUTHORITY:\?[^}]*\}", "exchange.example.org", text)
+
+    (once,) = SERVICES["init"]["command"]
+    for _ in range(2):  # the second time it finds the exchange and leaves it alone
+        subprocess.run(
+            ["sh", "-euc", here(once).replace("harkara ", f"{harkara} ")], env=environment, check=True
+        )
+    settings = {name: here(value) for name, value in SERVICES["broker"]["environment"].items()}
+    _, python, *arguments = SERVICES["broker"]["healthcheck"]["test"]
+    assert python == "python"
+    check = [sys.executable, *map(here, arguments)]
+    with subprocess.Popen([harkara, "serve"], env=environment | settings, stdout=subprocess.PIPE) as broker:
+        try:
+            assert broker.stdout is not None
+            assert b"Serving" in broker.stdout.readline()
+            assert subprocess.run(check, check=False).returncode == 0
+        finally:
+            broker.terminate()
+    assert broker.returncode == 0
+    assert not (data / "store").exists(), "it used the embedded store, not the composed one"
+    assert subprocess.run(check, check=False, capture_output=True).returncode != 0
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
