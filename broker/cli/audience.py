@@ -32,7 +32,7 @@ async def audience(agency: AgencyFlags, as_json: bool, **given: Any) -> None:
     source = source_of(given)
     nobody = False
     async with connected(agency) as connection:
-        for document in read_documents(source, connection.id, as_json=as_json):
+        for document in read_documents(source, connection.id).documents:
             reached = await connection.audience(document.fields, to=source.to, except_=source.excepted)
             receivers = sum(reach.delivers for reach in reached)
             nobody = nobody or not receivers

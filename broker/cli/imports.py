@@ -19,17 +19,14 @@ def read_foreign(
     marking: Marking | None,
     expires_at: int | None,
     now: int,
-) -> tuple[list[Imported], list[tuple[str, tuple[str, ...]]]]:
-    """Give what can be posted, and what cannot: its label and why. Times in µs since the epoch."""
+) -> tuple[list[Imported], list[Refused]]:
+    """Give what can be posted, and what cannot. Times in µs since the epoch."""
     defaults = ImportDefaults(category, marking, expires_at)
     if form == "cap":
         read = read_cap
     else:
         from broker.interop.stix import read_stix as read
     found = read(content, originator=originator, defaults=defaults, now=now)
-    refused = [
-        (one.label, (one.reason, *(f"{p.pointer}: expected {p.expected}, got {p.got}" for p in one.problems)))
-        for one in found
-        if isinstance(one, Refused)
+    return [one for one in found if isinstance(one, Imported)], [
+        one for one in found if isinstance(one, Refused)
     ]
-    return [one for one in found if isinstance(one, Imported)], refused

@@ -16,7 +16,7 @@ from broker.cli.connection import connected
 from broker.cli.moment import whole_second
 from broker.cli.output import remark, result
 from broker.cli.refusals import brief, harmless
-from broker.cli.sources import Document, Source, read_documents, source_flags, source_of
+from broker.cli.sources import Document, Source, announce, read_documents, source_flags, source_of
 from broker.client.agency import Agency
 from broker.client.items import Posted
 from broker.errors import HarkaraError, Unavailable, Unreachable
@@ -43,9 +43,13 @@ async def post(agency: AgencyFlags, anew: bool, only_id: bool, as_json: bool, **
     source = source_of(given)
     printer = Printer(as_json, only_id)
     async with connected(agency) as connection:
-        documents = read_documents(source, connection.id, as_json=as_json)
+        reading = read_documents(source, connection.id)
+        for document in reading.documents:
+            announce(document, as_json=as_json)
+        for unread in reading.refused:
+            printer.refused(unread.error, unread.label)
         try:
-            failed = await _post_all(connection, documents, source, anew, printer)
+            failed = await _post_all(connection, reading.documents, source, anew, printer)
         except (Unreachable, Unavailable):
             remark("The signed post is kept: post the same file again.", as_json=as_json)
             raise
@@ -53,8 +57,8 @@ async def post(agency: AgencyFlags, anew: bool, only_id: bool, as_json: bool, **
         with suppress(HarkaraError):
             for lost in await connection.recheck():
                 remark(f"The broker had lost {connection.id}/{lost}: it was posted again.", as_json=as_json)
-    if failed:
-        raise click.exceptions.Exit(failed[0].exit_code)
+    if wrong := [*failed, *(unread.error for unread in reading.refused)]:
+        raise click.exceptions.Exit(wrong[0].exit_code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from broker.cli.identity_files import load_identity
 from broker.cli.moment import now
 from broker.cli.output import pretty, remark
 from broker.cli.refusals import MisuseError
-from broker.cli.sources import read_documents, source_flags, source_of
+from broker.cli.sources import announce, read_documents, source_flags, source_of
 from broker.client.drafting import Author, complete, draft_of
 from broker.client.drafting import sign as sign_bulletin
 from broker.client.state import State
@@ -45,11 +45,12 @@ def sign(agency: AgencyFlags, as_json: bool, **given: Any) -> None:
     source = source_of(given)
     identity = load_identity(agency.need_identity())
     registry = known_registry(agency, identity)
-    documents = read_documents(source, identity.id, as_json=as_json)
+    documents = read_documents(source, identity.id).documents
     if len(documents) != 1:
         raise MisuseError(
             f"the file has {len(documents)} bulletins, and sign takes one", "harkara post takes many"
         )
+    announce(documents[0], as_json=as_json)
     at = now()
     bulletin, address = complete(
         draft_of(documents[0].fields, source.to, source.excepted),

@@ -5,6 +5,7 @@ Whatever an import filled, changed or kept elsewhere is said on stderr: nothing 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -15,7 +16,6 @@ from broker.cli import files
 from broker.cli.command import flag
 from broker.cli.drafting import unfilled
 from broker.cli.moment import MOMENT, now
-from broker.cli.output import remark
 from broker.cli.parameters import together
 from broker.cli.refusals import MisuseError, harmless
 from broker.errors import Malformed, Problem, SchemaError
@@ -24,6 +24,8 @@ from broker.protocol.vocabulary import CATEGORIES, MARKINGS, Category, Marking
 
 Foreign = Literal["cap", "stix"]
 Format = Literal["bulletin"] | Foreign
+SENTENCE_CHARS: Final = 240
+"""How much of a sentence about an import is shown; --json has all of it."""
 FORMATS: Final[tuple[Format, ...]] = ("bulletin", "cap", "stix")
 
 
@@ -42,10 +44,30 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One bulletin to be posted, not yet complete. `label` says which one it is among several."""
+    """One bulletin to be posted, not yet complete. `label` says which one it is among several.
+
+    `announced` are sentences about what an import filled, changed or kept elsewhere.
+    """
 
     label: str
     fields: dict[str, Any]
+    announced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """One of several that cannot be posted, and why."""
+
+    label: str
+    error: SchemaError
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file holds: bulletins to post, at least one, and what cannot be one."""
+
+    documents: list[Document]
+    refused: list[Unread]
 
 
 def source_flags(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,16 +113,29 @@ def source_of(given: dict[str, Any]) -> Source:
     )
 
 
-def read_documents(source: Source, originator: str, *, as_json: bool) -> list[Document]:
-    """Read what is to be posted. What cannot be imported is said and left out, and harms nothing beside it.
+def read_documents(source: Source, originator: str) -> Reading:
+    """Read what is to be posted. What cannot be imported harms nothing beside it.
 
     Raises `MisuseError`, `Malformed`, `TooLarge`, or `SchemaError` when nothing at all can be posted.
     """
     content = files.read_input(source.file, "a bulletin")
     form = source.format or _looks_like(content)
     if form == "bulletin":
-        return [Document(source.file, _bulletin(content, source))]
-    return _imported(content, form, source, originator, as_json)
+        return Reading([Document(source.file, _bulletin(content, source))], [])
+    return _imported(content, form, source, originator)
+
+
+def announce(document: Document, *, as_json: bool) -> None:
+    """Say on stderr what an import did; with --json one line of JSON."""
+    if not document.announced:
+        return
+    if as_json:
+        click.echo(json.dumps({"label": document.label, "announced": document.announced}), err=True)
+        return
+    click.echo(harmless(document.label), err=True)
+    for sentence in document.announced:
+        cut = sentence if len(sentence) <= SENTENCE_CHARS else f"{sentence[:SENTENCE_CHARS]}…"
+        click.echo(f"  {harmless(cut)}", err=True)
 
 
 def _bulletin(content: bytes, source: Source) -> dict[str, Any]:
@@ -123,9 +158,7 @@ def _bulletin(content: bytes, source: Source) -> dict[str, Any]:
     return {name: text for name, text in given.items() if text is not None} | value
 
 
-def _imported(
-    content: bytes, form: Foreign, source: Source, originator: str, as_json: bool
-) -> list[Document]:
+def _imported(content: bytes, form: Foreign, source: Source, originator: str) -> Reading:
     try:
         from broker.cli.imports import read_foreign  # late: most agencies import nothing
     except ModuleNotFoundError as missing:
@@ -134,15 +167,15 @@ def _imported(
     found, refused = read_foreign(
         form, content, originator, source.category, source.marking, expires_at, now()
     )
-    for label, sentences in [*refused, *((one.label, one.announced) for one in found)]:
-        for sentence in sentences:
-            remark(harmless(f"{label}: {sentence}"), as_json=as_json)
+    unread = [Unread(one.label, SchemaError(one.reason, *one.problems)) for one in refused]
     if not found:
+        if len(unread) == 1:
+            raise unread[0].error
         raise SchemaError(
-            "nothing in the file can be posted",
-            *(Problem("", "what can be imported", harmless(label), "; ".join(why)) for label, why in refused),
+            f"none of the {len(unread)} in the file can be posted",
+            *(problem for one in unread for problem in one.error.problems),
         )
-    return [Document(one.label, one.document) for one in found]
+    return Reading([Document(one.label, one.document, one.announced) for one in found], unread)
 
 
 def _looks_like(content: bytes) -> Format:

@@ -5,11 +5,13 @@ empty directory.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.runner import must
+from tests.cli.world import World, make_exchange, served
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +45,17 @@ def enrolled(exchange: Path) -> Path:
     must("registry", "sign", "--data", exchange)
     must("registry", "publish", "--data", exchange, "--offline")
     return exchange
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """An exchange that is served as long as the tests last: where it is, and its address."""
+    directory = tmp_path_factory.mktemp("exchange")
+    with served(make_exchange(directory)) as url:
+        yield directory, url
+
+
+@pytest.fixture
+def world(home: tuple[Path, str], tmp_path: Path) -> World:
+    """The served exchange, with agencies that remember nothing of other tests."""
+    return World(*home, tmp_path / "state")

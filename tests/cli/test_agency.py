@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +14,7 @@ import pytest
 from broker.cli.moment import now
 from broker.protocol import dsse, limits, times
 from tests.cli.runner import must
-from tests.cli.world import World, make_exchange, served
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A served exchange for this module."""
-    directory = tmp_path_factory.mktemp("exchange")
-    with served(make_exchange(directory)) as url:
-        yield directory, url
-
-
-@pytest.fixture
-def world(home: tuple[Path, str], tmp_path: Path) -> World:
-    """The exchange, with agencies that remember nothing of other tests."""
-    return World(*home, tmp_path / "state")
-
+from tests.cli.world import World
 
 LONG_AGO = times.format(now() // 1_000_000 * 1_000_000 - 2 * limits.DAY_US)
 

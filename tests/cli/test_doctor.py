@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.runner import call, must
-from tests.cli.world import World, make_exchange, served
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A served exchange for this module."""
-    directory = tmp_path_factory.mktemp("exchange")
-    with served(make_exchange(directory)) as url:
-        yield directory, url
-
-
-@pytest.fixture
-def world(home: tuple[Path, str], tmp_path: Path) -> World:
-    """The exchange, with agencies that remember nothing of other tests."""
-    return World(*home, tmp_path / "state")
+from tests.cli.world import World
 
 
 def outcomes(found: Any) -> dict[str, str]:

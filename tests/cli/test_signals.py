@@ -5,29 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-
-import pytest
 
 from tests.cli.world import World, make_exchange, running, served
 
 FOLLOWING = "Following the inbox"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A served exchange for this module."""
-    directory = tmp_path_factory.mktemp("exchange")
-    with served(make_exchange(directory)) as url:
-        yield directory, url
-
-
-@pytest.fixture
-def world(home: tuple[Path, str], tmp_path: Path) -> World:
-    """The exchange, with agencies that remember nothing of other tests."""
-    return World(*home, tmp_path / "state")
 
 
 def test_ctrl_c_ends_a_feed_that_waits(world: World) -> None:

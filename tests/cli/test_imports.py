@@ -1,0 +1,99 @@
+"""`harkara post` of CAP and STIX: nothing happens silently, and a bad one harms none beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.world import World
+
+INPUTS = Path(__file__).resolve().parents[1] / "inputs"
+BOAT = INPUTS / "cap/torkham-smugglers-urdu.xml"
+REPORT = INPUTS / "stix/trafficking-report.json"
+CHAIN = INPUTS / "cap/quetta-chain.xml"
+TOLD = ("--category", "human-smuggling", "--marking", "TLP:AMBER", "--expires", "7d")
+
+
+def fresh(source: Path) -> Path:
+    """Give a copy of a document that no other test has posted: ids come from what the source calls itself."""
+    mark, text = os.urandom(2).hex(), source.read_text()
+    text = re.sub(r"(<identifier>[^<]*)", rf"\1-{mark}", text)
+    for report in set(re.findall(r"report--[0-9a-f-]{36}", text)):
+        text = text.replace(report, report[:-4] + mark)
+    copy = Path(f"{mark}-{source.name}")
+    copy.write_text(text)
+    return copy
+
+
+@pytest.mark.parametrize("source", [pytest.param(BOAT, id="cap"), pytest.param(REPORT, id="stix")])
+def test_a_foreign_document_is_known_by_its_looks_and_becomes_a_bulletin(world: World, source: Path) -> None:
+    done = world.must("pk.fia", "post", fresh(source), "--only-id", *TOLD)
+    ids = done.out.split()
+    assert ids
+    heard = {item["id"]: item["bulletin"] for item in world.feed("pk.anf")}
+    assert all(heard[item_id]["category"] == "human-smuggling" for item_id in ids)
+
+
+def test_what_an_import_did_is_said_in_words_and_in_json(world: World) -> None:
+    boat = fresh(BOAT)
+    told = world.must("pk.fia", "post", boat, *TOLD).err
+    assert "category: human-smuggling, as told" in told
+    found = world.must("pk.fia", "post", boat, "--json", *TOLD)
+    assert any("as told" in line for line in json.loads(found.err.splitlines()[0])["announced"])
+
+
+def test_the_same_document_posted_again_is_the_same_post(world: World) -> None:
+    report = fresh(REPORT)
+    first = world.must("pk.fia", "post", report, "--json", *TOLD).out.splitlines()
+    again = world.must("pk.fia", "post", report, "--json", *TOLD).out.splitlines()
+    assert [json.loads(line)["id"] for line in again] == [json.loads(line)["id"] for line in first]
+    assert all(json.loads(line)["repeated"] for line in again)
+
+
+def test_what_the_source_lacks_is_asked_for_and_nothing_is_posted(world: World) -> None:
+    done = world.call("pk.fia", "post", BOAT, "--json", "--expires", "7d")
+    assert (done.code, done.out) == (3, "")
+    assert "--category" in done.err
+
+
+def test_many_alerts_are_posted_each_by_itself_and_a_bad_one_harms_none(world: World) -> None:
+    alerts = fresh(CHAIN).read_text()
+    assert alerts.count("<alert") > 1
+    Path("broken.xml").write_text(
+        alerts.replace("<identifier>", "<identifier><!-- -->", 1).replace("<sent>", "<sent>x", 1)
+    )
+    done = world.call("pk.fia", "post", "broken.xml", "--json", *TOLD)
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 3
+    assert [line for line in lines if "problem" in line]
+    assert [line for line in lines if "id" in line]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param("<alert", "XML", id="cut-off"),
+        pytest.param("<html/>", "alert", id="another-document"),
+        pytest.param('<!DOCTYPE a [<!ENTITY b "c">]><alert>&b;</alert>', "DOCTYPE", id="entities"),
+    ],
+)
+def test_what_is_no_alert_is_refused_in_words(world: World, content: str, said: str) -> None:
+    done = world.call("pk.fia", "post", "-", *TOLD, given=content)
+    assert (done.code, done.out) == (3, ""), done.err
+    assert said.lower() in done.err.lower()
+
+
+def test_the_audience_of_a_foreign_document_can_be_asked(world: World) -> None:
+    found = world.must("pk.fia", "audience", BOAT, "--json", *TOLD).json
+    assert {row["agency"] for row in found["audience"] if row["delivers"]} == {"pk.anf"}
+
+
+def test_a_foreign_document_can_be_signed_without_posting(world: World) -> None:
+    world.must("pk.fia", "feed")
+    done = world.must("pk.fia", "sign", BOAT, "--exchange", world.home / "pk.fia/exchange.json", *TOLD)
+    assert "statement" in json.loads(done.out)
+    assert "as told" in done.err
