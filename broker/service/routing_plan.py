@@ -9,7 +9,8 @@ lost 1,261 deliveries in trials.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 
 from broker.service.references import InboxReference
 from broker.store.records import BEGINNING, Head, Place, position_order
@@ -35,10 +36,10 @@ def start_after(anchor: Place | None) -> str:
     return anchor.position if anchor else BEGINNING
 
 
-def due(references: Iterable[InboxReference], after: str) -> list[InboxReference]:
+def due(references: Sequence[InboxReference], after: str) -> list[InboxReference]:
     """Give those of `references` (one agency's, in the log's order) that come after the position `after`."""
-    threshold = position_order(after)
-    return [reference for reference in references if position_order(reference.position) > threshold]
+    start = bisect_right(references, position_order(after), key=lambda each: position_order(each.position))
+    return list(references[start:])
 
 
 def later(one: str, other: str) -> str:
