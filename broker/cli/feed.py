@@ -40,6 +40,7 @@ $ harkara feed --after 0 --json
 @flag(
     "--consumer", default="default", show_default=True, help="Whose place it is: each consumer has its own."
 )
+@flag("--forget-place", is_flag=True, help="Begin at the first item again: for after a broken inbox.")
 @agency_flags
 async def feed(
     agency: AgencyFlags,
@@ -48,6 +49,7 @@ async def feed(
     timeout: float | None,  # noqa: ASYNC109 (a rule of the feed, not of this call)
     after: int | None,
     consumer: str,
+    forget_place: bool,
     as_json: bool,
 ) -> None:
     """Show the items of your inbox from your place on, and move the place.
@@ -61,6 +63,8 @@ async def feed(
     show = _printer(as_json)
     came = 0
     async with connected(agency) as connection:
+        if forget_place:
+            await connection.forget_place(consumer)
         items = connection.feed(follow=follow, after=after, count=count, timeout=timeout, consumer=consumer)
         if follow:
             remark(f"Following the inbox of {connection.id}; Ctrl-C ends.", as_json=as_json)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from broker.cli.agency_flags import AgencyFlags, identity_flags
 from broker.cli.command import command, flag
-from broker.cli.identity_files import load_envelope, load_exchange
+from broker.cli.known_registry import trusted_registry
 from broker.cli.moment import now
 from broker.cli.output import remark, result
-from broker.cli.parameters import DIRECTORY, FILE
+from broker.cli.parameters import DIRECTORY
 from broker.cli.refusals import MisuseError
 from broker.cli.registry_draft import read_draft
 from broker.cli.registry_words import registry_json, registry_words
-from broker.cli.trust_files import ENTITLEMENTS, EXCHANGE, NEXT, REGISTRY, TrustFiles
-from broker.protocol.registry import Standing, open_registry
+from broker.cli.trust_files import ENTITLEMENTS, EXCHANGE, NEXT, REGISTRY, ROOT_KEY, TrustFiles
+from broker.protocol.registry import Registry, Standing
 
 EXAMPLE = """
 $ harkara registry show --data exchange
@@ -23,30 +24,37 @@ $ harkara registry show --registry exchange/registry.json
 
 @command("show", example=EXAMPLE)
 @flag("--data", type=DIRECTORY, help="The directory of the exchange, as harkara init made it.")
-@flag("--exchange", type=FILE, help="exchange.json.  [default: beside the registry]")
-@flag("--registry", type=FILE, help=f"A registry.  [default: DIR/{REGISTRY}]")
-@flag("--next", "show_next", is_flag=True, help="Show the next version, which is being prepared.")
-def show(
-    data: Path | None, exchange: Path | None, registry: Path | None, show_next: bool, as_json: bool
-) -> None:
-    """Verify a registry and list it. With --data the entitlements are listed too."""
-    if data is None and registry is None:
-        raise MisuseError("which registry?", "--data DIR, or --registry FILE")
-    place = registry or (data or Path()) / REGISTRY
-    trusted = exchange or place.parent / EXCHANGE
-    if data is not None and registry is None:
-        trust = TrustFiles(trusted, place, data / ENTITLEMENTS, data / NEXT, data / "root.key")
-        current = trust.in_force()
-        opened, granted = current.registry, current.entitlements.document
-        if show_next:
-            draft = read_draft(trust)
-            documents = draft.documents()
-            signed = {"signatures": len(draft.registry.signatures)}
-            words = [*registry_words(*documents), "", f"Signed by {signed['signatures']}: not in force."]
-            result(registry_json(*documents) | signed, words, as_json=as_json)
-            return
+@flag("--next", "show_next", is_flag=True, help="With --data: the next version, which is being prepared.")
+@identity_flags
+def show(data: Path | None, show_next: bool, agency: AgencyFlags, as_json: bool) -> None:
+    """Verify a registry and list it.
+
+    With --data it is the operator's, with entitlements. An agency sees the one that it received
+    last, or the file that --registry names.
+    """
+    if data is not None:
+        registry = _show_own(data, show_next, as_json)
     else:
-        opened, granted = open_registry(load_envelope(place, "a registry"), load_exchange(trusted)), None
-    result(registry_json(opened.document, granted), registry_words(opened.document, granted), as_json=as_json)
-    if opened.standing(now()) is not Standing.CURRENT:
-        remark(f"\nThis registry expired on {opened.document.expires[:10]}.", as_json=as_json)
+        if show_next:
+            raise MisuseError("whose next version?", "--data DIR, as harkara init made it")
+        registry = trusted_registry(agency)
+        result(
+            registry_json(registry.document, None), registry_words(registry.document, None), as_json=as_json
+        )
+    if registry.standing(now()) is not Standing.CURRENT:
+        remark(f"\nThis registry expired on {registry.document.expires[:10]}.", as_json=as_json)
+
+
+def _show_own(data: Path, show_next: bool, as_json: bool) -> Registry:
+    trust = TrustFiles(data / EXCHANGE, data / REGISTRY, data / ENTITLEMENTS, data / NEXT, data / ROOT_KEY)
+    current = trust.in_force()
+    documents = current.registry.document, current.entitlements.document
+    found: dict[str, object] = {}
+    words: list[str] = []
+    if show_next:
+        draft = read_draft(trust)
+        documents = draft.documents()
+        found = {"signatures": len(draft.registry.signatures)}
+        words = ["", f"Signed by {found['signatures']}: not in force."]
+    result(registry_json(*documents) | found, [*registry_words(*documents), *words], as_json=as_json)
+    return current.registry

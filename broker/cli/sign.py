@@ -9,22 +9,17 @@ from typing import Any
 
 import click
 
-from broker.cli import files
 from broker.cli.agency_flags import AgencyFlags, identity_flags
 from broker.cli.command import command
 from broker.cli.identity_files import load_identity
+from broker.cli.known_registry import known_registry
 from broker.cli.moment import now
 from broker.cli.output import pretty, remark
 from broker.cli.refusals import MisuseError
 from broker.cli.sources import announce, read_documents, source_flags, source_of
 from broker.client.drafting import Author, complete, draft_of
 from broker.client.drafting import sign as sign_bulletin
-from broker.client.state import State
-from broker.client.trust_files import RegistryFiles, load_exchange, with_given
-from broker.errors import NotAuthentic
 from broker.protocol.digests import SALT_BYTES
-from broker.protocol.identity import Identity
-from broker.protocol.registry import Registry
 
 EXAMPLE = """
 $ export HARKARA_IDENTITY=fia/pk.fia.key
@@ -63,22 +58,3 @@ def sign(agency: AgencyFlags, as_json: bool, **given: Any) -> None:
     post = json.loads(body)
     click.echo(json.dumps(post) if as_json else pretty(post))
     remark(f"Signed as {identity.id}, id {bulletin.id}; not sent.", as_json=as_json)
-
-
-def known_registry(agency: AgencyFlags, identity: Identity) -> Registry:
-    """Give the newest registry known here: what was received last, or the file that is named.
-
-    Raises `MisuseError` when there is none, `NotAuthentic` when it does not verify.
-    """
-    path = agency.need_identity()
-    exchange = load_exchange(
-        agency.exchange, [path, *([agency.registry] if agency.registry else [])], identity.exchange
-    )
-    kept = RegistryFiles(State.of(agency.state, identity.exchange, identity.id).registry).load(exchange)
-    if agency.registry is not None:
-        kept, _ = with_given(kept, files.read(agency.registry, "a registry"), exchange)
-    if kept is None:
-        raise MisuseError("no registry is known here yet", "--registry FILE, or post or read once")
-    if kept.exchange != identity.exchange:
-        raise NotAuthentic("the registry is of another exchange than the identity")
-    return kept

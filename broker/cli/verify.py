@@ -10,17 +10,16 @@ from typing import Any
 import click
 
 from broker.cli import files
+from broker.cli.agency_flags import AgencyFlags, identity_flags
 from broker.cli.command import command, flag
-from broker.cli.identity_files import load_envelope, load_exchange
+from broker.cli.known_registry import trusted_registry
 from broker.cli.moment import now
 from broker.cli.output import result
 from broker.cli.parameters import FILE
 from broker.cli.proofs import read_proof, verify_proof
 from broker.cli.refusals import MisuseError, brief, harmless
-from broker.cli.trust_files import EXCHANGE
 from broker.errors import HarkaraError, NotAuthentic
 from broker.protocol import times
-from broker.protocol.registry import open_registry
 
 EXAMPLE = """
 $ harkara verify post.json --registry exchange/registry.json
@@ -30,17 +29,15 @@ $ harkara verify post.json --registry exchange/registry.json --out signed-bytes.
 
 @command("verify", example=EXAMPLE)
 @click.argument("file", metavar="FILE|-")
-@flag("--registry", type=FILE, required=True, help="A registry of the exchange.")
-@flag("--exchange", type=FILE, help="exchange.json.  [default: beside the registry]")
 @flag("--out", type=FILE, help="Write the exact bytes that were signed here.")
-def verify(file: str, registry: Path, exchange: Path | None, out: Path | None, as_json: bool) -> None:
+@identity_flags
+def verify(file: str, agency: AgencyFlags, out: Path | None, as_json: bool) -> None:
     """Verify FILE: what harkara sign or harkara export wrote, or any signed document of the exchange.
 
+    With --registry it needs no identity; without, the registry that yours received last is trusted.
     Without a broker's stamp the time of signing is the author's own word. Exit code 5: not authentic.
     """
-    trusted = open_registry(
-        load_envelope(registry, "a registry"), load_exchange(exchange or registry.parent / EXCHANGE)
-    )
+    trusted = trusted_registry(agency)
     try:
         proof = read_proof(files.read_input(file, "a signed file"))
     except HarkaraError as error:

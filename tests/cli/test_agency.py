@@ -176,6 +176,13 @@ def test_looking_from_a_number_leaves_the_place_alone(world: World) -> None:
     assert posted in [item["id"] for item in world.feed("pk.anf", "--count", "1000")]
 
 
+def test_a_forgotten_place_begins_at_the_first_item(world: World) -> None:
+    world.post("pk.fia", "--to", "pk.anf")
+    first = world.must("pk.anf", "feed", "--json").out
+    assert world.must("pk.anf", "feed", "--json").out == ""
+    assert world.must("pk.anf", "feed", "--json", "--forget-place").out == first
+
+
 def test_each_consumer_has_its_own_place(world: World) -> None:
     world.post("pk.fia", "--to", "pk.anf")
     first = world.must("pk.anf", "feed", "--json").out
@@ -314,6 +321,22 @@ def test_a_proof_shows_author_and_acceptance_offline(world: World) -> None:
     world.must("pk.anf", "export", f"pk.fia/{posted}", "--proof", "proof.json")
     found = must("verify", "proof.json", "--registry", world.home / "exchange/registry.json", "--json").json
     assert (found["author"], found["stamp"]["broker"]) == ("pk.fia", "int.broker")
+
+
+def test_an_agency_verifies_by_the_registry_that_it_received_last(world: World) -> None:
+    posted = world.post("pk.fia", "--to", "pk.anf")
+    world.must("pk.anf", "export", f"pk.fia/{posted}", "--proof", "proof.json")
+    assert world.must("pk.anf", "verify", "proof.json", "--json").json["author"] == "pk.fia"
+    fresh = world.call("pk.anf", "verify", "proof.json", HARKARA_STATE="elsewhere")
+    assert fresh.code == 2
+    assert "post or read once" in fresh.err
+
+
+def test_an_agency_sees_the_members_of_the_registry_that_it_received_last(world: World) -> None:
+    world.must("pk.anf", "feed")
+    found = world.must("pk.anf", "registry", "show", "--json").json
+    assert {"pk.fia", "pk.anf", "pk.asf", "int.broker"} <= {member["id"] for member in found["members"]}
+    assert "agencies" not in found
 
 
 def _stamp_of_another(proof: Any, other: Any) -> None:
