@@ -124,6 +124,11 @@ WEAK_SEALING = dsse.encode64(OWN.keys[1].key.public[:1184] + bytes(32))
         pytest.param(key(0, public="AAAA"), "/keys/0/public", id="a-key-of-three-bytes"),
         pytest.param(key(0, public="not base64"), "/keys/0/public", id="a-key-that-is-no-base64"),
         pytest.param(key(0, not_after="2020-01-01T00:00:00Z"), "/keys/0/not_after", id="an-empty-validity"),
+        pytest.param(
+            key(0, not_after=DOCUMENT["keys"][0]["not_before"]),
+            "/keys/0/not_after",
+            id="a-validity-of-no-time",
+        ),
         pytest.param(key(0, not_before="2026-02-30T00:00:00Z"), "/keys/0/not_before", id="no-such-day"),
         pytest.param(
             keys(OWN.card_keys()[0], OWN.card_keys()[0], OWN.card_keys()[1]), "/keys", id="a-key-twice"

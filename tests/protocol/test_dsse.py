@@ -126,7 +126,7 @@ PAYLOAD64 = base64.b64encode(b"abcd").decode()  # YWJjZA==
         pytest.param(changed_json(payload="_-==" + PAYLOAD64), "/payload", id="base64-of-urls"),
         pytest.param(changed_json(payload="ＹＷＪｊ"), "/payload", id="base64-in-wide-letters"),
         pytest.param(changed_json(signatures=[]), "/signatures", id="no-signatures"),
-        pytest.param(changed_json(signatures={}), "/signatures", id="signatures-that-are-no-list"),
+        pytest.param(changed_json(signatures={"0": {}}), "/signatures", id="signatures-that-are-no-list"),
         pytest.param(
             changed_json(signatures=dsse.to_json(ENVELOPE)["signatures"] * 17), "/signatures", id="seventeen"
         ),
@@ -160,6 +160,11 @@ def test_any_other_json_is_refused_where_it_is_wrong(value: object, pointer: str
 def test_any_other_compact_record_is_refused(record: bytes) -> None:
     with pytest.raises(Malformed):
         dsse.from_bytes(record)
+
+
+def test_an_envelope_may_have_sixteen_signatures() -> None:
+    signed = replace(ENVELOPE, signatures=ENVELOPE.signatures * 16)
+    assert dsse.from_json(dsse.to_json(signed)) == signed
 
 
 def test_an_envelope_with_two_signatures_has_no_compact_form() -> None:

@@ -138,7 +138,9 @@ def test_a_record_above_its_limit_is_refused_before_it_is_parsed() -> None:
     with pytest.raises(Malformed, match="the test record cannot be read") as refused:
         unpack(record, "test", bytes)
     assert refused.value.problems[0].expected == f"at most {RECORD_BYTES} bytes"
-    assert unpack(record, "test", bytes, max_bytes=2 * RECORD_BYTES) == [bytes(RECORD_BYTES)]
+    assert unpack(record, "test", bytes, max_bytes=len(record)) == [bytes(RECORD_BYTES)]
+    with pytest.raises(Malformed):
+        unpack(record, "test", bytes, max_bytes=len(record) - 1)
 
 
 def test_the_refusal_names_the_element() -> None:

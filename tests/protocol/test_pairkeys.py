@@ -163,7 +163,7 @@ def resealed(
         pytest.param(resealed(sealer_kid=EXCHANGE.signing(MOI).kid), id="signed-by-another-than-it-names"),
         pytest.param(resealed(to=EXCHANGE.sealing(MOI)), id="sealed-to-somebody-else"),
         pytest.param(resealed(fixed("another key")), id="another-key-under-the-id"),
-        pytest.param(resealed(SECRET[:31]), id="a-key-of-31-bytes"),
+        pytest.param(resealed(SECRET[:31], pkid=pair_key_id(SECRET[:31])), id="a-key-of-31-bytes"),
         pytest.param(resealed(pkid=bytes(16)), id="another-id"),
         pytest.param(
             resealed(sealed_info=lambda _: replace(BINDING, not_after=NOW).pack()),

@@ -7,6 +7,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from broker.protocol import dsse
 from broker.protocol.bulletin import PAYLOAD_TYPE
 from broker.protocol.digests import Address, address_json
@@ -281,6 +283,8 @@ def content() -> Vector:
     flipped = SEALED.ciphertext[:-1] + bytes([SEALED.ciphertext[-1] ^ 1])
     elsewhere = pack("sealed header", replace(HEADER, originator=MOI).pack(), COMMITMENT)
     committed = pack("sealed header", HEADER.pack(), bytes(32))
+    packed = Content(STATEMENT, POLICY_SALT).pack()
+    plaintext = (len(packed).to_bytes(4, "big") + packed).ljust(2048, b"\0")
     h0_digest = hashlib.sha256(HEADER.pack()).digest()
     keys = hkdf(CONTENT_KEY, b"", record("harkara/1 bulletin key", h0_digest), 64)
 
@@ -300,7 +304,12 @@ def content() -> Vector:
         },
         [
             refused("other content key", "the commitment is to one key", content_key=bytes(32)),
-            refused("other commitment", "the commitment is to one key", sealed_header=committed),
+            refused(
+                "other commitment",
+                "the tag verifies under this key, and the commitment is to another",
+                sealed_header=committed,
+                ciphertext=AESGCM(keys[:32]).encrypt(bytes(12), plaintext, committed),
+            ),
             refused(
                 "other originator in the header", "the keys come from the header", sealed_header=elsewhere
             ),
