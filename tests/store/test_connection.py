@@ -1,3 +1,5 @@
+"""How a store is reached, how long each connection waits, and that a cancellation is never lost."""
+
 from __future__ import annotations
 
 import asyncio
