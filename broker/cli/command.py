@@ -127,7 +127,8 @@ def guarded(*, as_json: bool = False) -> Iterator[None]:
     """Tell what fails inside, and leave with its exit code. Ctrl-C and a closed pipe leave without a word."""
     try:
         yield
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None when the caller has closed it
+            sys.stdout.flush()
     except (HarkaraError, MisuseError) as error:
         code = refusals.tell(error, as_json=as_json)
     except click.ClickException as error:

@@ -81,13 +81,13 @@ def init(
     k = roots // 2 + 1 if threshold is None else threshold
     if k > roots:
         raise MisuseError(f"--threshold is {k} and there are {roots} root keys")
-    _require_free(directory)
     root_keys = [SigningKey.from_seed(os.urandom(SEED_BYTES)) for _ in range(roots)]
     exchange = Exchange(name, os.urandom(NONCE_BYTES), tuple(sorted(key.kid for key in root_keys)), k)
     at = now()
     identity = make_identity(exchange.id, broker, "broker", at, key_valid)
     card = checked_card(identity, {"en": f"Broker of {name}"[:120]}, None)
     first = _first_registry(exchange, root_keys, card.envelope, at, valid, grace)
+    _require_free(directory)
 
     written = {
         EXCHANGE: (exchange.document(), False),

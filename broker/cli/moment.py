@@ -23,6 +23,17 @@ def whole_second(at: int) -> int:
     return at - at % limits.SECOND_US
 
 
+LONGEST_US: Final = 20 * 365 * limits.DAY_US
+"""No duration on the command line is longer: documents name the years up to 2099."""
+
+
+def _duration(text: str) -> int:
+    found = times.parse_duration(text)
+    if found > LONGEST_US:
+        raise ValueError(f"at most {LONGEST_US // limits.DAY_US}d, not {text}")
+    return found
+
+
 class Duration(click.ParamType):
     """A duration such as 90s, 10m, 4h or 7d: µs."""
 
@@ -33,7 +44,7 @@ class Duration(click.ParamType):
         if isinstance(value, int):
             return value
         try:
-            return times.parse_duration(value)
+            return _duration(value)
         except ValueError as why:
             self.fail(str(why), param, ctx)
 
@@ -46,14 +57,12 @@ class Moment(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Give the time as it stands in a document."""
         try:
-            return times.format(whole_second(now() + times.parse_duration(value)))
-        except ValueError:
-            pass
-        try:
-            times.parse(value)
+            if "-" in value or ":" in value:
+                times.parse(value)
+                return value
+            return times.format(whole_second(now() + _duration(value)))
         except ValueError as why:
             self.fail(f"{value!r} is neither a duration like 7d nor a time: {why}", param, ctx)
-        return value
 
 
 class Seconds(click.ParamType):
@@ -66,7 +75,7 @@ class Seconds(click.ParamType):
         if isinstance(value, float):
             return value
         try:
-            return times.parse_duration(f"{value}s" if value.isdecimal() else value) / limits.SECOND_US
+            return _duration(f"{value}s" if value.isdecimal() else value) / limits.SECOND_US
         except ValueError as why:
             self.fail(str(why), param, ctx)
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,7 @@ from broker.errors import HarkaraError
 from broker.protocol.entitlements import read_entitlements
 from broker.protocol.key_files import read_store_key
 from broker.protocol.registry import open_registry
-from broker.settings import DEFAULT_LISTEN, DEFAULT_OPS, Address, Settings
+from broker.settings import DEFAULT_LISTEN, DEFAULT_OPS, Address, Settings, Share
 
 if TYPE_CHECKING:
     from broker.wiring import Material
@@ -34,6 +35,7 @@ EXAMPLE = """
 $ harkara serve --data exchange
 """
 MEGABYTE: Final = 1024 * 1024
+USUAL: Final = Share()
 
 
 class Where(click.ParamType):
@@ -52,6 +54,11 @@ class Where(click.ParamType):
 
 
 WHERE: Final = Where()
+
+
+def _limit(name: str, usual: int, what: str) -> Any:
+    words = f"{what} 0 is no limit."
+    return flag(name, type=click.IntRange(0), default=usual, show_default=True, help=words)
 
 
 @command("serve", example=EXAMPLE)
@@ -92,6 +99,15 @@ WHERE: Final = Where()
     default=0,
     help="Memory of the embedded store in MiB.  [default: no limit]",
 )
+@_limit("--posts-per-minute", USUAL.posts_per_minute, "Signed statements of one agency.")
+@_limit("--post-mebibytes-per-minute", USUAL.post_mebibytes_per_minute, "Their size together.")
+@_limit("--reads-per-minute", USUAL.reads_per_minute, "Signed reads of one agency.")
+@_limit("--live-feeds", USUAL.live_feeds, "Feeds that one agency has open.")
+@flag(
+    "--connections-per-peer",
+    type=click.IntRange(0),
+    help="Connections of one address, 0 for no limit.  [default: 256; no limit behind a proxy]",
+)
 def serve(as_json: bool, **given: Any) -> None:
     """Run a broker until SIGTERM or Ctrl-C, with the embedded store below --data or with --store
     URL.
@@ -127,6 +143,8 @@ def _settings(given: dict[str, Any]) -> Settings:
         behind_proxy=given["behind_proxy"],
         replicas=given["replicas"],
         store_maximum_bytes=given["store_memory"] * MEGABYTE,
+        share=Share(**{each.name: given[each.name] for each in fields(Share)}),
+        connections_per_peer=given["connections_per_peer"],
     )
 
 
