@@ -47,12 +47,29 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one agency may use of one broker process. The unit is in the name; 0 is no limit.
+
+    Far above what an agency needs: they are there so that one whose program runs wild slows no other.
+    """
+
+    posts_per_minute: int = 6_000
+    """Bulletins, receipts and other signed statements, each line of a batch for itself."""
+    post_mebibytes_per_minute: int = 64
+    reads_per_minute: int = 6_000
+    """Signed reads: pages, single items, the opening of a feed."""
+    live_feeds: int = 32
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How a broker runs.
 
     Exactly one of `data` (the embedded store lives below it) and `store_url` is the store. `authorities` are
     the names under which clients reach the broker: signed reads name one of them; with none, whatever they
     name is taken on a loopback address. `replicas` is how many must have each write before it counts.
+    `connections_per_peer` bounds the open connections of one address, 0 for none, and is None for the usual
+    bound (none behind a proxy, where all connections come from one address).
     """
 
     listen: Address
@@ -65,6 +82,8 @@ class Settings:
     behind_proxy: bool = False
     replicas: int = 0
     store_maximum_bytes: int = 0
+    share: Share = Share()
+    connections_per_peer: int | None = None
 
     def check(self) -> None:
         """Refuse what would not be safe. Raises `UnsafeConfiguration` saying how to mend it."""

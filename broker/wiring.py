@@ -19,8 +19,9 @@ from broker.protocol import dsse
 from broker.protocol.exchange import Exchange
 from broker.protocol.identity import Identity
 from broker.protocol.registry import open_registry
+from broker.service.allowance import Allowance
 from broker.service.service import Service
-from broker.settings import Address, Settings
+from broker.settings import Address, Settings, Share
 from broker.store.embedded import EmbeddedStore
 from broker.store.store import Store
 from broker.web.app import operations_app, public_app
@@ -83,14 +84,13 @@ async def running(settings: Settings, material: Material) -> AsyncIterator[Runni
             identity=material.identity,
             store_key=material.store_key,
             epoch=epoch,
+            allowance=_allowance(settings.share),
         )
         stack.push_async_callback(service.close)
         await service.start(material.registry, material.entitlements)
-        # Behind a proxy all connections come from one address.
-        limits = Limits(connections_per_peer=0) if settings.behind_proxy else Limits()
         https = tls is not None or settings.behind_proxy
         operations = operations_app(service)
-        public = public_app(service, authorities=settings.authorities, https=https, limits=limits)
+        public = public_app(service, authorities=settings.authorities, https=https, limits=_limits(settings))
         ops = await _listen(stack, operations, settings.ops, None)
         listen = await _listen(stack, public, settings.listen, tls)
         yield RunningBroker(service, listen, ops, tls is not None)
@@ -110,6 +110,22 @@ def _check_material(material: Material) -> bytes:
     if not own & {key.kid for key in card.keys}:
         raise NotAuthentic(f"the identity of {material.identity.id} is not the one that the registry has")
     return registry.epoch
+
+
+def _allowance(share: Share) -> Allowance:
+    return Allowance(
+        posts_per_minute=share.posts_per_minute,
+        post_bytes_per_minute=share.post_mebibytes_per_minute * 1024 * 1024,
+        reads_per_minute=share.reads_per_minute,
+        live_feeds=share.live_feeds,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    if settings.connections_per_peer is not None:
+        return Limits(connections_per_peer=settings.connections_per_peer)
+    # Behind a proxy all connections come from one address.
+    return Limits(connections_per_peer=0) if settings.behind_proxy else Limits()
 
 
 async def _store_url(settings: Settings, stack: AsyncExitStack) -> str:

@@ -14,6 +14,7 @@ from broker.errors import CursorNotOurs, Problem, RolledBack, pointing_within
 from broker.protocol import admission, dsse, times
 from broker.protocol.answers import ACKNOWLEDGEMENT_TYPE, read_acknowledgement
 from broker.protocol.chain import first_link
+from broker.service.allowance import Allowance
 from broker.service.clock import Clock
 from broker.service.trust import Trust
 from broker.store.inboxes import Inboxes
@@ -23,11 +24,14 @@ from broker.store.members import Members
 class Acknowledgements:
     """Takes acknowledgements."""
 
-    def __init__(self, trust: Trust, inboxes: Inboxes, members: Members, clock: Clock) -> None:
+    def __init__(
+        self, trust: Trust, inboxes: Inboxes, members: Members, clock: Clock, allowance: Allowance
+    ) -> None:
         self._trust = trust
         self._inboxes = inboxes
         self._members = members
         self._clock = clock
+        self._allowance = allowance
 
     async def take(self, body: bytes) -> dict[str, Any]:
         """Take a signed acknowledgement. Gives {number}: the highest. Raises `CursorNotOurs` or `RolledBack`
@@ -37,6 +41,7 @@ class Acknowledgements:
         statement = admission.read_statement_body(body)
         now = self._clock()
         card = admission.authenticate(statement, self._trust.registry, now, kind=ACKNOWLEDGEMENT_TYPE)
+        self._allowance.charge_post(card.id, len(body))
         with pointing_within("/payload"):
             said = read_acknowledgement(statement.payload)
             admission.check_claims(said.agency, said.exchange, card.id, self._trust.exchange.id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from broker.errors import HarkaraError, Unavailable
 from broker.protocol import dsse
 from broker.protocol.delivery import entry_json, item_json
 from broker.protocol.registry import Registry
+from broker.service.allowance import Allowance
 from broker.service.clock import Clock
 from broker.service.cursor import Cursor
 from broker.service.heads import Heads
@@ -43,12 +45,21 @@ class FeedEvent:
 class Feeds:
     """All live feeds of one process."""
 
-    def __init__(self, trust: Trust, reading: Reading, heads: Heads, ticks: Ticks, clock: Clock) -> None:
+    def __init__(
+        self,
+        trust: Trust,
+        reading: Reading,
+        heads: Heads,
+        ticks: Ticks,
+        clock: Clock,
+        allowance: Allowance,
+    ) -> None:
         self._trust = trust
         self._reading = reading
         self._heads = heads
         self._ticks = ticks
         self._clock = clock
+        self._allowance = allowance
         self.live = 0
         """How many feeds are open."""
         self._stopping = False
@@ -62,28 +73,33 @@ class Feeds:
     async def follow(self, agency: str, kid: bytes, cursor: Cursor) -> AsyncIterator[FeedEvent]:
         """Follow the inbox of `agency` for a reader that signed with the key `kid`.
 
-        The first event comes at once; whatever is wrong with the cursor is raised before it. A feed that must
-        end later (its key was revoked, the store is lost, the broker stops) ends with a `notice`.
+        The first event comes at once; whatever is wrong with the cursor is raised before it, and
+        `RateLimited` when the agency has as many feeds as it may. A feed that must end later (its key was
+        revoked, the store is lost, the broker stops) ends with a `notice`.
         """
+        with self._allowance.feed(agency), self._counted(), self._ticks.watch(agency) as watch:
+            window = await self._read(agency, kid, cursor)
+            feed = _Feed(cursor.after)
+            while True:
+                for event in feed.items(window):
+                    yield event
+                try:
+                    if window.at_end:
+                        if feed.head_is_due(window):
+                            head = await self._heads.sign(agency, window.number, window.chain)
+                            yield feed.head(window, head)
+                        if not await watch.wait(feed.pause(window)) and feed.ping_is_due():
+                            yield feed.ping()
+                    window = await self._read(agency, kid, Cursor(feed.after))
+                except HarkaraError as error:
+                    yield FeedEvent("notice", None, {"code": error.code, "detail": error.detail})
+                    return
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
         self.live += 1
         try:
-            with self._ticks.watch(agency) as watch:
-                window = await self._read(agency, kid, cursor)
-                feed = _Feed(cursor.after)
-                while True:
-                    for event in feed.items(window):
-                        yield event
-                    try:
-                        if window.at_end:
-                            if feed.head_is_due(window):
-                                head = await self._heads.sign(agency, window.number, window.chain)
-                                yield feed.head(window, head)
-                            if not await watch.wait(feed.pause(window)) and feed.ping_is_due():
-                                yield feed.ping()
-                        window = await self._read(agency, kid, Cursor(feed.after))
-                    except HarkaraError as error:
-                        yield FeedEvent("notice", None, {"code": error.code, "detail": error.detail})
-                        return
+            yield
         finally:
             self.live -= 1
 

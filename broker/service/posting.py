@@ -22,11 +22,13 @@ from broker.errors import (
 )
 from broker.protocol import admission, digests, dsse, sealing
 from broker.protocol.bulletin import Bulletin, read_bulletin
+from broker.protocol.card import Card
 from broker.protocol.delivery import BULLETIN
 from broker.protocol.digests import Address, Policy
 from broker.protocol.entitlements import Entitlements
 from broker.protocol.registry import Registry
 from broker.protocol.routing import Reason, route
+from broker.service.allowance import Allowance
 from broker.service.clock import Clock
 from broker.service.holders import holders_of
 from broker.service.metrics import Metrics
@@ -40,9 +42,6 @@ from broker.store.log import Log
 DECISIONS = 5
 """How often one post is decided anew because a newer registry came into force."""
 PAYLOAD = "/statement/payload"
-
-Charge = Callable[[str, int], None]
-"""Counts (agency, bytes) of a post whose signature was verified; raises `RateLimited`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class Posting:
         vault: Vault,
         subscriptions: Subscriptions,
         clock: Clock,
-        charge: Charge,
+        allowance: Allowance,
         router_behind: Callable[[], bool],
         metrics: Metrics,
     ) -> None:
@@ -80,7 +79,7 @@ class Posting:
         self._vault = vault
         self._subscriptions = subscriptions
         self._clock = clock
-        self._charge = charge
+        self._allowance = allowance
         self._router_behind = router_behind
         self._metrics = metrics
 
@@ -98,16 +97,30 @@ class Posting:
 
     async def _post(self, body: bytes) -> Accepted:
         post = admission.read_post(body)
-        charged = False
+        size, charged = len(body), False
         for _ in range(DECISIONS):
             registry, entitlements = self._trust.in_force
-            bulletin = self._authenticate(post, registry)
+            card = self._sender(post.statement, registry)
             if not charged:
-                self._charge(bulletin.originator, len(body))
-                charged = True
+                self._allowance.check_post(card.id, size)
+            try:
+                bulletin = self._read(post.statement, card, registry)
+            except HarkaraError:
+                if not charged:
+                    # Nobody else holds a statement that was never accepted.
+                    self._allowance.charge_post(card.id, size)
+                raise
+            admission.check_address(bulletin, post.address)
             stmt = digests.statement_digest(post.statement)
             if repeat := await self._repeat(bulletin, stmt):
                 return repeat
+            with pointing_within(PAYLOAD):
+                admission.check_timely(bulletin, self._clock())
+            if not charged:
+                # Not before: every recipient holds the statement, and could post it again at the author's
+                # expense.
+                self._allowance.charge_post(card.id, size)
+                charged = True
             decided = await self._decide(bulletin, post.address, registry, entitlements)
             if self._router_behind():
                 raise RouterBehind("the router is more than 5 s behind: post again", retry_after=5.0)
@@ -123,7 +136,10 @@ class Posting:
         """
         post = admission.read_post(body)
         registry, entitlements = self._trust.in_force
-        bulletin = self._authenticate(post, registry)
+        bulletin = self._read(post.statement, self._sender(post.statement, registry), registry)
+        admission.check_address(bulletin, post.address)
+        with pointing_within(PAYLOAD):
+            admission.check_timely(bulletin, self._clock())
         return bulletin, await self._decide(bulletin, post.address, registry, entitlements)
 
     async def _decide(
@@ -132,7 +148,6 @@ class Posting:
         now = self._clock()
         admission.check_registry(registry, now)
         with pointing_within(PAYLOAD):
-            admission.check_timely(bulletin, now)
             admission.check_may_originate(bulletin, entitlements)
         policy = admission.policy_of(bulletin)
         holders = None
@@ -151,19 +166,21 @@ class Posting:
         )
         return Decided(bulletin, policy, reasons)
 
-    def _authenticate(self, post: admission.Post, registry: Registry) -> Bulletin:
+    def _sender(self, statement: dsse.Envelope, registry: Registry) -> Card:
         now = self._clock()
         with pointing_below("/statement"):
-            card = admission.authenticate(post.statement, registry, now)
+            card = admission.authenticate(statement, registry, now)
         if registry.key_for(card.id, "seal", now) is None:
             raise ExpiredKey(
                 "this agency has no sealing key in force, so its own copy could not be sealed to it",
                 Problem("/statement/signatures/0/keyid", "a member with both keys in force", card.id),
             )
+        return card
+
+    def _read(self, statement: dsse.Envelope, card: Card, registry: Registry) -> Bulletin:
         with pointing_within(PAYLOAD):
-            bulletin = read_bulletin(post.statement.payload)
+            bulletin = read_bulletin(statement.payload)
             admission.check_author(bulletin, card.id, registry.exchange)
-        admission.check_address(bulletin, post.address)
         return bulletin
 
     async def _repeat(self, bulletin: Bulletin, stmt: bytes) -> Accepted | None:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker.errors import ExpiredKey, NotFound, OutcomeUnknown, Problem, pointing_within
+from broker.errors import ExpiredKey, HarkaraError, NotFound, OutcomeUnknown, Problem, pointing_within
 from broker.protocol import admission, digests, dsse, sealing
 from broker.protocol.answers import RECEIPT_TYPE, Receipt, read_receipt
 from broker.protocol.card import Card
 from broker.protocol.delivery import RECEIPT, Item, item_json
 from broker.protocol.limits import DAY_US
 from broker.protocol.registry import Registry
+from broker.service.allowance import Allowance
 from broker.service.clock import Clock
 from broker.service.fetching import Fetching
 from broker.service.holders import UNROUTED, recipients_of, stamp_of
-from broker.service.posting import DECISIONS, Charge
+from broker.service.posting import DECISIONS
 from broker.service.sealing import Accepted, Admitted, Sealer, StaleDecision, conflict
 from broker.service.trust import Trust
 from broker.service.vault import Vault
@@ -43,7 +44,7 @@ class Receipts:
         vault: Vault,
         fetching: Fetching,
         clock: Clock,
-        charge: Charge,
+        allowance: Allowance,
     ) -> None:
         self._trust = trust
         self._log = log
@@ -52,25 +53,35 @@ class Receipts:
         self._vault = vault
         self._fetching = fetching
         self._clock = clock
-        self._charge = charge
+        self._allowance = allowance
 
     async def take(self, body: bytes) -> Accepted:
         """Take one signed receipt (DSSE JSON). Raises a `HarkaraError` that says what is wrong with it."""
         statement = admission.read_statement_body(body)
-        charged = False
+        size, charged = len(body), False
         for _ in range(DECISIONS):
             registry = self._trust.registry
             card = self._authenticate(statement, registry)
             if not charged:
-                self._charge(card.id, len(body))
-                charged = True
+                self._allowance.check_post(card.id, size)
             with pointing_within("/payload"):
-                receipt = read_receipt(statement.payload)
-                admission.check_claims(receipt.agency, receipt.exchange, card.id, registry.exchange)
+                try:
+                    receipt = read_receipt(statement.payload)
+                    admission.check_claims(receipt.agency, receipt.exchange, card.id, registry.exchange)
+                except HarkaraError:
+                    if not charged:
+                        # Nobody else holds a receipt that was never accepted.
+                        self._allowance.charge_post(card.id, size)
+                    raise
                 stmt = digests.statement_digest(statement)
                 if repeat := await self._repeat(receipt, stmt):
                     return repeat
                 admission.check_receipt(receipt, card.id, registry.exchange, self._clock())
+                if not charged:
+                    # Not before: the originator holds the receipt, and could send it again at its author's
+                    # expense.
+                    self._allowance.charge_post(card.id, size)
+                    charged = True
                 await self._check_received(receipt)
                 self._check_originator(receipt, registry)
             try:

@@ -11,6 +11,7 @@ from broker.protocol.identity import Identity
 from broker.protocol.limits import PAIR_KEY_LIFE_US
 from broker.service import clock as wall
 from broker.service.acknowledgements import Acknowledgements
+from broker.service.allowance import Allowance
 from broker.service.audience import Audience
 from broker.service.bodies import Bodies
 from broker.service.checkup import Checkup
@@ -22,7 +23,7 @@ from broker.service.inbox_proof import InboxProof
 from broker.service.lag import RouterLag
 from broker.service.metrics import Metrics
 from broker.service.pair_keys import PairKeys
-from broker.service.posting import Charge, Posting
+from broker.service.posting import Posting
 from broker.service.reading import Reading
 from broker.service.receipts import Receipts
 from broker.service.router import Router
@@ -34,12 +35,11 @@ from broker.store.cancelling import end
 from broker.store.store import Store
 
 
-def charge_nothing(agency: str, size: int) -> None:
-    """Let every agency post as much as it likes."""
-
-
 class Service:
-    """Get one by `Service.start`, end it by `close`. The parts are public; the web layer calls them."""
+    """Get one by `Service.start`, end it by `close`. The parts are public; the web layer calls them.
+
+    Without an `allowance` agencies have no limits.
+    """
 
     def __init__(
         self,
@@ -50,16 +50,17 @@ class Service:
         store_key: bytes,
         epoch: bytes,
         clock: Clock = wall.now,
-        charge: Charge = charge_nothing,
+        allowance: Allowance | None = None,
         pair_key_life: int = PAIR_KEY_LIFE_US,
     ) -> None:
         self.store = store
         self.metrics = Metrics()
+        self.allowance = allowance or Allowance()
         vault = Vault(store_key)
         proof = InboxProof(store_key, exchange.id, epoch)
         self.trust = Trust(exchange, store.members, vault)
         self.pair_keys = PairKeys(identity, store.members, life=pair_key_life)
-        self.subscriptions = Subscriptions(self.trust, store.members, vault, clock)
+        self.subscriptions = Subscriptions(self.trust, store.members, vault, clock, self.allowance)
         self.router = Router(store, vault, proof, on_news=self._news, clock=clock)
         self.lag = RouterLag(store.routing)
         sealer = Sealer(identity, self.pair_keys, store.committer, vault, clock, self.metrics)
@@ -71,7 +72,7 @@ class Service:
             vault=vault,
             subscriptions=self.subscriptions,
             clock=clock,
-            charge=charge,
+            allowance=self.allowance,
             router_behind=self.lag.too_far,
             metrics=self.metrics,
         )
@@ -86,7 +87,7 @@ class Service:
             vault=vault,
             fetching=self.fetching,
             clock=clock,
-            charge=charge,
+            allowance=self.allowance,
         )
         heads = Heads(self.trust, identity, store.members, self.subscriptions, clock)
         self.reading = Reading(
@@ -98,8 +99,10 @@ class Service:
             heads=heads,
             clock=clock,
         )
-        self.feeds = Feeds(self.trust, self.reading, heads, store.ticks, clock)
-        self.acknowledgements = Acknowledgements(self.trust, store.inboxes, store.members, clock)
+        self.feeds = Feeds(self.trust, self.reading, heads, store.ticks, clock, self.allowance)
+        self.acknowledgements = Acknowledgements(
+            self.trust, store.inboxes, store.members, clock, self.allowance
+        )
         self.checkup = Checkup(store, self.trust, self.router, self.lag, self.metrics, clock)
         self.metrics.follow(lambda: self.feeds.live)
         self._clock = clock

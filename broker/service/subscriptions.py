@@ -15,6 +15,7 @@ from broker.errors import HarkaraError, Problem, VersionConflict, pointing_withi
 from broker.protocol import admission, dsse, strictjson, times
 from broker.protocol.answers import SUBSCRIPTION_TYPE, Subscription, read_subscription
 from broker.protocol.routing import Interest
+from broker.service.allowance import Allowance
 from broker.service.clock import Clock
 from broker.service.trust import Trust
 from broker.service.vault import Purpose, Vault
@@ -28,11 +29,14 @@ class Subscriptions:
     one.
     """
 
-    def __init__(self, trust: Trust, members: Members, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, trust: Trust, members: Members, vault: Vault, clock: Clock, allowance: Allowance
+    ) -> None:
         self._trust = trust
         self._members = members
         self._vault = vault
         self._clock = clock
+        self._allowance = allowance
         self._read: dict[str, tuple[bytes, Interest]] = {}
 
     async def put(self, body: bytes) -> dict[str, Any]:
@@ -42,6 +46,7 @@ class Subscriptions:
         statement = admission.read_statement_body(body)
         now = self._clock()
         card = admission.authenticate(statement, self._trust.registry, now, kind=SUBSCRIPTION_TYPE)
+        self._allowance.charge_post(card.id, len(body))
         with pointing_within("/payload"):
             wanted = read_subscription(statement.payload)
             admission.check_claims(wanted.agency, wanted.exchange, card.id, self._trust.exchange.id)

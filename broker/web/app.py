@@ -80,7 +80,12 @@ def _app(
     app[CLOSING] = Closing()
     app[BODY_MEMORY] = BodyMemory(limits.body_memory_bytes)
     app[CALLERS] = Callers(
-        lambda: service.trust.registry, authorities, "https" if https else "http", clock, Nonces()
+        lambda: service.trust.registry,
+        authorities,
+        "https" if https else "http",
+        clock,
+        Nonces.for_allowance(service.allowance.reads_per_minute),
+        service.allowance.charge_read,
     )
     for route in (route for table in tables for route in table):
         app.add_routes([_with_patience(cast("web.RouteDef", route))])

@@ -51,7 +51,10 @@ class Caller:
 
 
 class Callers:
-    """Tells who sent a request. `authorities` are the names of this server; none on loopback only."""
+    """Tells who sent a request. `authorities` are the names of this server; none on loopback only.
+
+    `charge` counts a read of an agency, and raises when that is one too many.
+    """
 
     def __init__(
         self,
@@ -60,12 +63,14 @@ class Callers:
         scheme: str,
         clock: Callable[[], int],
         nonces: Nonces,
+        charge: Callable[[str], None],
     ) -> None:
         self._registry = registry
         self._authorities = frozenset(normalise_authority(name, scheme) for name in authorities)
         self.scheme = scheme
         self._clock = clock
         self._nonces = nonces
+        self._charge = charge
 
     def identify(
         self, request: web.Request, body: bytes | None = None, *, expired_too: bool = False
@@ -74,7 +79,7 @@ class Callers:
 
         With `expired_too` a key that is not in force passes, unless it was revoked: for fetching the
         registry, which an agency needs to become valid again. Raises `BadSignature`, `ClockSkew`,
-        `UnknownKey`, `ExpiredKey`, `RevokedKey` or `Replayed`.
+        `UnknownKey`, `ExpiredKey`, `RevokedKey`, `Replayed`, or `RateLimited` when it has read enough.
         """
         target = request[TARGET]
         self.check_authority(target)
@@ -91,6 +96,8 @@ class Callers:
                 Problem("/signature", "one RFC 9421 signature over this request", shorten(str(why))),
             ) from None
         self._nonces.use(verifier.kid, verifier.nonce, now)
+        # Last: neither a forged read nor one that is played again is at the agency's expense.
+        self._charge(verifier.member)
         return Caller(verifier.member, verifier.kid)
 
     def check_authority(self, target: Target) -> None:

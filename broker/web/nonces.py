@@ -10,17 +10,25 @@ from collections import Counter, deque
 from typing import Final
 
 from broker.errors import RateLimited, Replayed, Unavailable
-from broker.protocol.limits import READ_AGE_US, SECOND_US
+from broker.protocol.limits import MINUTE_US, READ_AGE_US, SECOND_US
 
 KEEP_US: Final = 2 * READ_AGE_US + SECOND_US
 """`created` may be 60 s ahead, and passes until 60 s after it."""
-PER_KEY: Final = 12_000
-"""100 reads a second, all the time."""
+PER_KEY: Final = 20_000
+"""More than the usual allowance of reads lets pass in that time, so that the allowance is what answers."""
 IN_ALL: Final = 500_000
 
 
 class Nonces:
     """Remembers (key, nonce). Bounded for each key, so that one agency cannot use up another's room."""
+
+    @classmethod
+    def for_allowance(cls, reads_per_minute: int) -> Nonces:
+        """Give a memory with room for all that an allowance lets pass; 0 is none, and then the room bounds
+        it.
+        """
+        in_that_time = reads_per_minute + reads_per_minute * KEEP_US // MINUTE_US
+        return cls(per_key=max(PER_KEY, in_that_time + 1))
 
     def __init__(self, *, per_key: int = PER_KEY, in_all: int = IN_ALL) -> None:
         self._per_key = per_key
