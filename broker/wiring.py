@@ -84,6 +84,7 @@ async def running(settings: Settings, material: Material) -> AsyncIterator[Runni
             identity=material.identity,
             store_key=material.store_key,
             epoch=epoch,
+            data=settings.data,
             allowance=_allowance(settings.share),
         )
         stack.push_async_callback(service.close)

@@ -7,38 +7,53 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 from broker.errors import HarkaraError
 from broker.protocol.limits import SECOND_US
 from broker.protocol.registry import Standing
-from broker.protocol.verdict import Check, bounded, expiring
+from broker.protocol.verdict import Check, expiring
+from broker.service import store_checks
 from broker.service.clock import Clock
+from broker.service.inbox_checks import InboxChecks
 from broker.service.lag import RouterLag
 from broker.service.metrics import Metrics
 from broker.service.router import Router
 from broker.service.trust import Trust
 from broker.store.store import Store
 
-READY_SECONDS = 1.0
-"""How long readiness waits for the store."""
 READY_REUSED_SECONDS = 0.25
 """How long one answer serves: readiness is asked often, and by strangers."""
-BACKLOG_WARN = 1_000
-MEMORY_WARN, MEMORY_FAIL = 0.8, 0.95
+HEALTH_SECONDS = 5.0
+"""How long a whole check-up may take: below what a scraper waits."""
 
 
 class Checkup:
-    """Looks at everything that this process depends on."""
+    """Looks at everything that this process depends on.
+
+    `data` is the directory whose disk the embedded store writes to, None with a store elsewhere.
+    """
 
     def __init__(
-        self, store: Store, trust: Trust, router: Router, lag: RouterLag, metrics: Metrics, clock: Clock
+        self,
+        *,
+        store: Store,
+        trust: Trust,
+        router: Router,
+        lag: RouterLag,
+        inboxes: InboxChecks,
+        metrics: Metrics,
+        clock: Clock,
+        data: Path | None = None,
     ) -> None:
         self._store = store
         self._trust = trust
         self._router = router
         self._lag = lag
+        self._inboxes = inboxes
         self._metrics = metrics
         self._clock = clock
+        self._data = data
         self._ready: tuple[float, list[Check]] = (float("-inf"), [])
         self.stopping = False
         """Set when the broker is about to stop: it is not ready any more, so nobody sends it new work."""
@@ -49,7 +64,11 @@ class Checkup:
         """
         asked_at, checks = self._ready
         if time.monotonic() - asked_at > READY_REUSED_SECONDS:
-            checks = [await self._check_store(), self._check_router(), self._check_registry()]
+            checks = [
+                await store_checks.check_answer(self._store),
+                self._check_router(),
+                self._check_registry(),
+            ]
             self._ready = time.monotonic(), checks
         if self.stopping:
             return [*checks, Check("broker", "fail", output="stopping")]
@@ -59,39 +78,41 @@ class Checkup:
         """Check everything, and bring the gauges up to date."""
         now = self._clock()
         registry = self._trust.registry
+        answer = await store_checks.check_answer(self._store)
+        stored = await self._ask_store(now) if answer.outcome == "pass" else []
+        checks = [answer, self._check_router(), self._check_registry()]
+        mend = "publish a newer registry"
+        checks.append(expiring("registry:expiry", registry.expires, now, mend=mend, fatal=False))
+        checks += [*self._check_keys(now), *stored]
+        if self.stopping:
+            checks.append(Check("broker", "fail", output="stopping"))
         self._metrics.registry_expiry.set(registry.expires / SECOND_US)
-        checks = [await self._check_store(), self._check_router(), self._check_registry()]
-        checks.append(
-            expiring("registry:expiry", registry.expires, now, mend="publish a newer registry", fatal=False)
-        )
-        checks += self._check_keys(now)
-        try:
-            checks += await self._check_memory()
-            checks += await self._check_settings()
-            checks += await self._check_backlogs()
-        except HarkaraError as error:
-            checks.append(Check("store:usage", "fail", output=error.detail))
+        self._metrics.show_checks(checks)
         return checks
 
-    async def _check_store(self) -> Check:
-        started = time.perf_counter()
+    async def _ask_store(self, now: int) -> list[Check]:
+        """Check what only a store that answers can tell."""
+        checks: list[Check] = []
         try:
-            async with asyncio.timeout(READY_SECONDS):
+            async with asyncio.timeout(HEALTH_SECONDS):
                 usage = await self._store.usage()
-        except TimeoutError:
-            return Check("store", "fail", output="the store does not answer")
+                checks.append(store_checks.check_memory(usage))
+                checks.append(await store_checks.check_settings(self._store))
+                checks.append(await store_checks.check_clock(self._store, self._clock))
+                if self._data is not None:
+                    checks.append(await store_checks.check_disk(self._data, usage))
+                await self._lag.sample()
+                self._metrics.router_lag.set(self._lag.last.entries)
+                looked = await self._inboxes.look(self._trust.registry.agencies(), now)
         except HarkaraError as error:
-            return Check("store", "fail", output=error.detail)
-        if usage.loading or not usage.last_write_ok:
-            problem = (
-                "the store is reading its file" if usage.loading else "the store could not write to its disk"
-            )
-            return Check("store", "fail", output=problem)
-        return Check("store", "pass", round((time.perf_counter() - started) * 1000, 1), "ms")
+            return [*checks, Check("store:usage", "fail", output=error.detail)]
+        except TimeoutError:
+            return [*checks, Check("store:usage", "fail", output="the store answers too slowly")]
+        self._metrics.show_backlogs(looked.backlogs)
+        return checks + looked.checks
 
     def _check_router(self) -> Check:
         standing = self._router.standing
-        self._metrics.router_lag.set(self._lag.last.entries)
         if standing.failure is not None:
             return Check("router", "fail", output=standing.failure)
         if self._lag.too_far():
@@ -131,33 +152,4 @@ class Checkup:
             )
             if check.outcome != "pass":
                 checks.append(check)
-        return checks
-
-    async def _check_memory(self) -> list[Check]:
-        usage = await self._store.usage()
-        if not usage.maximum_bytes:
-            return [Check("store:memory", "pass", usage.used_bytes, "bytes")]
-        share = round(usage.used_bytes / usage.maximum_bytes, 3)
-        mend = "raise the store's maxmemory, or wait until bulletins expire"
-        return [bounded("store:memory", share, warn=MEMORY_WARN, fail=MEMORY_FAIL, unit="share", mend=mend)]
-
-    async def _check_settings(self) -> list[Check]:
-        try:
-            await self._store.check()
-        except HarkaraError as error:
-            listed = "; ".join(f"{p.pointer} {p.expected}" for p in error.problems)
-            return [Check("store:settings", "fail", output=f"{error.detail} {listed}".strip())]
-        return [Check("store:settings", "pass")]
-
-    async def _check_backlogs(self) -> list[Check]:
-        heads = await self._store.inboxes.all_heads()
-        checks: list[Check] = []
-        for agency in self._trust.registry.agencies():
-            head = heads.get(agency)
-            acknowledged = await self._store.members.acknowledged(agency)
-            backlog = (head.number if head else 0) - (acknowledged[0] if acknowledged else 0)
-            self._metrics.backlog.labels(agency).set(backlog)
-            outcome = "warn" if backlog >= BACKLOG_WARN else "pass"
-            output = f"{agency} does not read its inbox: call its desk" if outcome == "warn" else None
-            checks.append(Check(f"backlog:{agency}", outcome, backlog, "entries", output))
         return checks

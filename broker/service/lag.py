@@ -27,13 +27,15 @@ class RouterLag:
         """Tell whether posts are to be refused."""
         return self.last.oldest_age > REFUSE_AGE_US
 
+    async def sample(self) -> None:
+        """Sample now. Raises `StoreUnavailable`."""
+        self.last = await self._routing.lag()
+
     async def run(self) -> None:
-        """Sample until cancelled. While the store is lost the last sample stands; posts fail by themselves
-        then.
-        """
+        """Sample until cancelled. While the store is lost nothing is told: posts fail by themselves then."""
         while True:
             try:
-                self.last = await self._routing.lag()
+                await self.sample()
             except StoreUnavailable:
                 self.last = Lag(0, 0)
             await asyncio.sleep(SAMPLE_SECONDS)

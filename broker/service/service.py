@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from pathlib import Path
 
 from broker.protocol import dsse
 from broker.protocol.exchange import Exchange
@@ -19,6 +20,7 @@ from broker.service.clock import Clock
 from broker.service.feeds import Feeds
 from broker.service.fetching import Fetching
 from broker.service.heads import Heads
+from broker.service.inbox_checks import InboxChecks
 from broker.service.inbox_proof import InboxProof
 from broker.service.lag import RouterLag
 from broker.service.metrics import Metrics
@@ -52,6 +54,7 @@ class Service:
         clock: Clock = wall.now,
         allowance: Allowance | None = None,
         pair_key_life: int = PAIR_KEY_LIFE_US,
+        data: Path | None = None,
     ) -> None:
         self.store = store
         self.metrics = Metrics()
@@ -103,8 +106,19 @@ class Service:
         self.acknowledgements = Acknowledgements(
             self.trust, store.inboxes, store.members, clock, self.allowance
         )
-        self.checkup = Checkup(store, self.trust, self.router, self.lag, self.metrics, clock)
-        self.metrics.follow(lambda: self.feeds.live)
+        self.checkup = Checkup(
+            store=store,
+            trust=self.trust,
+            router=self.router,
+            lag=self.lag,
+            inboxes=InboxChecks(store.inboxes, store.members, proof),
+            metrics=self.metrics,
+            clock=clock,
+            data=data,
+        )
+        self.metrics.follow(
+            live_feeds=lambda: self.feeds.live, deliveries=lambda: self.router.standing.deliveries
+        )
         self._clock = clock
         self._routing: asyncio.Task[None] | None = None
         self._sampling: asyncio.Task[None] | None = None

@@ -243,11 +243,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How the server is doing, for health pages. `maximum_bytes` 0 is no limit."""
+    """How the server is doing, for health pages. `maximum_bytes` 0 is no limit; `file_bytes` is its
+    append-only file.
+    """
 
     used_bytes: int
     maximum_bytes: int
     last_write_ok: bool
+    file_bytes: int
     loading: bool
     rewriting: bool
     connected_replicas: int

@@ -68,10 +68,17 @@ class Store:
             maximum_bytes=int(facts.get("maxmemory", 0)),
             last_write_ok=facts.get("aof_last_write_status") == "ok",
             loading=facts.get("loading") != 0,
+            file_bytes=int(facts.get("aof_current_size", 0)),
             rewriting=facts.get("aof_rewrite_in_progress") == 1,
             connected_replicas=int(facts.get("connected_slaves", 0)),
             server=f"Valkey {version}" if version else f"Redis {facts.get('redis_version', '')}",
         )
+
+    async def time(self) -> int:
+        """Give the server's clock in µs since the epoch. Raises `StoreUnavailable`."""
+        with reading():
+            seconds, microseconds = await self.connections.reading.time()
+        return int(seconds) * 1_000_000 + int(microseconds)
 
     async def close(self) -> None:
         """Commit what waits, stop the tasks, close the connections."""

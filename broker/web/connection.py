@@ -172,6 +172,7 @@ class Connection(web.RequestHandler):
             answer = problems.response(_unreadable(exc, self._limits), request_id)
         else:
             log.error("fault", request_id=request_id, exc_info=exc)
+            self._refused(problems.INTERNAL)
             answer = problems.internal(request_id)
         answer.force_close()
         return answer

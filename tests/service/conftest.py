@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -29,8 +30,10 @@ async def service(store: Store, exchange: TestExchange) -> AsyncIterator[Service
     await running.close()
 
 
-async def start_service(store: Store, exchange: TestExchange, *, clock: Clock = wall.now) -> Service:
-    """Start a broker of `exchange` over `store`."""
+async def start_service(
+    store: Store, exchange: TestExchange, *, clock: Clock = wall.now, data: Path | None = None
+) -> Service:
+    """Start a broker of `exchange` over `store`; `data` is the directory whose disk it watches."""
     service = Service(
         store=store,
         exchange=exchange.exchange,
@@ -38,6 +41,7 @@ async def start_service(store: Store, exchange: TestExchange, *, clock: Clock = 
         store_key=exchange.store_key,
         epoch=exchange.registry.epoch,
         clock=clock,
+        data=data,
     )
     await service.start(exchange.registry_envelope, exchange.entitlements_envelope)
     return service

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from broker.protocol.limits import DAY_US
+from broker.protocol import times
+from broker.protocol.limits import DAY_US, HOUR_US, SECOND_US
 from broker.protocol.verdict import Check, overall
-from broker.service import checkup, clock
+from broker.service import clock, inbox_checks, store_checks
+from broker.service.cursor import Cursor
 from broker.service.service import Service
 from broker.store import names
 from broker.store.store import Store
-from tests.exchange_fixtures import BROKER, FIA, ISLAMABAD, TestExchange, post_body, sign_bulletin
+from tests.exchange_fixtures import (
+    BROKER,
+    FIA,
+    ISLAMABAD,
+    TestExchange,
+    envelope_json,
+    post_body,
+    sign_acknowledgement,
+    sign_bulletin,
+)
 from tests.service.conftest import start_service
 from tests.service.reader import Reader
 from tests.stores import Server
@@ -88,7 +100,7 @@ async def test_the_check_up_tells_of(
 async def test_an_agency_that_does_not_read_its_inbox_is_named(
     service: Service, exchange: TestExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkup, "BACKLOG_WARN", 1)
+    monkeypatch.setattr(inbox_checks, "BACKLOG_WARN", 1)
     await service.posting.post(post_body(*sign_bulletin(exchange, FIA)))
     await Reader(service, exchange, ISLAMABAD).items(1)
     check = named(await service.checkup.health(), f"backlog:{ISLAMABAD}")
@@ -110,3 +122,110 @@ async def test_a_tampered_decision_is_told_and_holds_up_no_other(
     assert await Reader(service, exchange, ISLAMABAD).statements(1) == [second]
     check = named(await service.checkup.health(), "router")
     assert (check.outcome, "tampered" in (check.output or "")) == ("warn", True)
+
+
+# --- Readers near loss --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lives", "passed", "told"),
+    [
+        pytest.param(
+            2 * DAY_US, 30 * HOUR_US, "expires unread", id="expires within a day and waits for hours"
+        ),
+        pytest.param(2 * DAY_US, 50 * HOUR_US, "has expired unread", id="has expired"),
+        pytest.param(9 * DAY_US, 30 * HOUR_US, None, id="has a week left"),
+        pytest.param(2 * HOUR_US, HOUR_US // 2, None, id="was sent half an hour ago"),
+    ],
+)
+async def test_an_item_that_its_reader_is_about_to_lose_is_told(
+    lives: int, passed: int, told: str | None, store: Store, exchange: TestExchange
+) -> None:
+    ahead = 0
+    service = await start_service(store, exchange, clock=lambda: clock.now() + ahead)
+    expires = times.format(exchange.now + lives)
+    await service.posting.post(post_body(*sign_bulletin(exchange, FIA, expires=expires)))
+    await Reader(service, exchange, ISLAMABAD).items(1)
+    ahead = passed
+    checks = [c for c in await service.checkup.health() if c.name == f"unread:{ISLAMABAD}"]
+    assert [told in (check.output or "") for check in checks if told] == ([True] if told else [])
+    assert len(checks) == (1 if told else 0)
+    await service.close()
+
+
+async def test_an_item_that_is_acknowledged_is_nobodys_loss(store: Store, exchange: TestExchange) -> None:
+    ahead = 0
+    service = await start_service(store, exchange, clock=lambda: clock.now() + ahead)
+    await service.posting.post(post_body(*sign_bulletin(exchange, FIA)))
+    reader = Reader(service, exchange, ISLAMABAD)
+    await reader.items(1)
+    chain = reader.chain_of(await service.reading.page(ISLAMABAD, Cursor()))
+    await service.acknowledgements.take(envelope_json(sign_acknowledgement(exchange, ISLAMABAD, 1, chain)))
+    ahead = 23 * HOUR_US
+    checks = await service.checkup.health()
+    assert named(checks, f"backlog:{ISLAMABAD}").observed == 0
+    assert [check for check in checks if check.name == f"unread:{ISLAMABAD}"] == []
+    await service.close()
+
+
+# --- Disk and clock -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome"),
+    [
+        pytest.param(0.0, "pass", id="the same time"),
+        pytest.param(1.0, "warn", id="a second ahead"),
+        pytest.param(-1.0, "warn", id="a second behind"),
+        pytest.param(5.0, "fail", id="five seconds ahead"),
+    ],
+)
+async def test_a_clock_that_is_not_the_stores_is_told(
+    seconds: float, outcome: str, store: Store, exchange: TestExchange
+) -> None:
+    ahead = int(seconds * SECOND_US)
+    service = await start_service(store, exchange, clock=lambda: clock.now() + ahead)
+    check = named(await service.checkup.health(), "clock")
+    assert (check.outcome, "NTP" in (check.output or "")) == (outcome, outcome != "pass")
+    await service.close()
+
+
+@pytest.mark.parametrize(
+    ("warn", "fail", "outcome"),
+    [
+        pytest.param(0, 0, "pass", id="space enough"),
+        pytest.param(1 << 60, 0, "warn", id="space is getting short"),
+        pytest.param(1 << 61, 1 << 60, "fail", id="no space to speak of"),
+    ],
+)
+async def test_the_disk_of_the_data_directory_is_watched(
+    warn: int,
+    fail: int,
+    outcome: str,
+    store: Store,
+    exchange: TestExchange,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store_checks, "DISK_WARN_BYTES", warn)
+    monkeypatch.setattr(store_checks, "DISK_FAIL_BYTES", fail)
+    service = await start_service(store, exchange, data=tmp_path)
+    check = named(await service.checkup.health(), "disk")
+    assert (check.outcome, str(tmp_path) in (check.output or "")) == (outcome, outcome != "pass")
+    assert isinstance(check.observed, int)
+    assert check.observed > 0
+    await service.close()
+
+
+async def test_a_store_that_hangs_costs_the_check_up_a_second_or_two(exchange: TestExchange) -> None:
+    with Server() as server:
+        async with await Store.open(server.url) as store:
+            service = await start_service(store, exchange)
+            server.pause()
+            try:
+                async with asyncio.timeout(3):
+                    checks = await service.checkup.health()
+            finally:
+                server.resume()
+            assert (named(checks, "store").outcome, overall(checks)) == ("fail", "fail")
+            await service.close()
