@@ -157,4 +157,4 @@ class RoutedInboxes:
         self._heads.pop(agency, None)
         if agency not in self.broken:
             self.broken.add(agency)
-            log.error("inbox is not ours, nothing is appended to it", agency=agency, reason=error.detail)
+            log.error("inbox-not-ours", agency=agency, reason=error.detail)

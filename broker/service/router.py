@@ -107,7 +107,7 @@ class Router:
                     self._failure = None
                 except HarkaraError as error:
                     if self._failure != error.detail:
-                        log.error("router cannot work", reason=error.detail)
+                        log.error("router-cannot-work", reason=error.detail)
                     self._failure = error.detail
                     self._start_over()
                     await asyncio.sleep(RETRY_S)
@@ -121,7 +121,7 @@ class Router:
         try:
             await self._routing.give_back_lease(self._holder)
         except HarkaraError as error:
-            log.info("router lease not given back", reason=error.detail)
+            log.info("router-lease-kept", reason=error.detail)
 
     async def tick(self) -> RoutingView:
         """Route the next entries of the log. Gives what was read; without entries there was nothing to do.
@@ -204,7 +204,7 @@ class Router:
             reason = error.detail
         if entry.expires_at > self._clock() and entry.position not in self._tampered:
             self._tampered.add(entry.position)
-            log.error("routing decision unusable, item not routed", position=entry.position, reason=reason)
+            log.error("decision-unusable", position=entry.position, reason=reason)
         return None
 
     async def _catch_up(self, starts: dict[str, str], routed: str) -> bool:
@@ -233,7 +233,7 @@ class Router:
                 return False
             completed |= {move.agency for move in moves}
         if completed:
-            log.warning("inboxes completed from the log", inboxes=len(completed))
+            log.warning("inboxes-completed", inboxes=len(completed))
             await self._routing.announce(completed)
             self._on_news(completed)
         return True
@@ -267,7 +267,7 @@ class Router:
             self._items += len(view.entries)
             self._on_news(tick.keys())
         elif outcome is Advance.STALE:
-            log.error("the log lost what was read from it: reading again")
+            log.error("log-lost-its-tail")
             self._inboxes.forget()
 
 
