@@ -6,6 +6,7 @@ from broker.protocol import dsse
 from broker.protocol.head import HEAD_TYPE, Head
 from broker.protocol.identity import Identity
 from broker.protocol.limits import SECOND_US
+from broker.service.broker_key import signing_key
 from broker.service.clock import Clock
 from broker.service.subscriptions import Subscriptions
 from broker.service.trust import Trust
@@ -50,6 +51,6 @@ class Heads:
             registry_digest=registry.digest,
             subscription_version=await self._subscriptions.version(agency),
         )
-        envelope = self._identity.signing_key(now).sign(HEAD_TYPE, head.pack())
+        envelope = signing_key(self._identity, now).sign(HEAD_TYPE, head.pack())
         self._signed[agency] = head, envelope
         return envelope

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from broker.errors import StoreUnavailable
 from broker.protocol import dsse
 from broker.protocol.stamp import Stamp, read_stamp
 from broker.service.decision import Recipient, open_decision, open_recipients
@@ -19,9 +18,11 @@ UNROUTED = 0
 
 
 async def recipients_of(log: Log, vault: Vault, item: str, digest: bytes) -> dict[str, Recipient]:
-    """Give agency -> number (`UNROUTED` while the router has not come to it) and wrap of one item."""
-    # Routing replaces the decision by the recipients at one moment: asked in this order, one of the three
-    # answers.
+    """Give agency -> number (`UNROUTED` while the router has not come to it) and wrap of one item.
+
+    Nobody, once the item has expired: the store forgets its recipients then.
+    """
+    # Routing replaces the decision by the recipients at one moment: asked twice in this order, one of them answers.
     for _ in range(2):
         (recorded,) = await log.recipients([item])
         if recorded is not None:
@@ -30,7 +31,7 @@ async def recipients_of(log: Log, vault: Vault, item: str, digest: bytes) -> dic
         if decided is not None:
             wraps = open_decision(vault, item, digest, decided)
             return {agency: Recipient(UNROUTED, wrap) for agency, wrap in wraps.items()}
-    raise StoreUnavailable("the store has lost who received this item", retry_after=5.0)
+    return {}
 
 
 def stamp_of(known: Known) -> Stamp:

@@ -28,6 +28,7 @@ from broker.protocol.pairkeys import (
     seal_pair_key,
 )
 from broker.protocol.registry import Registry
+from broker.service.broker_key import signing_key
 from broker.store.members import Members
 
 BEFORE_US = 10 * SECOND_US
@@ -88,7 +89,7 @@ class PairKeys:
         raise NotFound("there is no such pair key for this agency")
 
     def _usable(self, members: list[str], registry: Registry, stamped_at: int) -> dict[str, PairKey]:
-        sealer_kid = self._identity.signing_key(stamped_at).kid
+        sealer_kid = signing_key(self._identity, stamped_at).kid
         found: dict[str, PairKey] = {}
         for member in members:
             pair = self._ready.get(member)
@@ -105,7 +106,7 @@ class PairKeys:
         return found
 
     async def _make(self, members: list[str], registry: Registry, stamped_at: int) -> dict[str, PairKey]:
-        signer = self._identity.signing_key(stamped_at)
+        signer = signing_key(self._identity, stamped_at)
         made: dict[str, PairKey] = {}
         sealed: list[tuple[bytes, bytes]] = []
         for turn, member in enumerate(members, start=1):

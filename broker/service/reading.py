@@ -100,7 +100,8 @@ class Reading:
         are not, `StoreTampered` when the inbox does not verify, `NotFound` when the agency is no active
         member (any more).
         """
-        if agency not in self._trust.registry.active(self._clock()):
+        # Who cannot be sealed to any more may still read what was sealed to it before.
+        if self._trust.registry.key_for(agency, "sign", self._clock()) is None:
             raise NotFound("this agency is not an active member")
         limit = max(1, min(limit, ITEMS_PER_PAGE))
         head, entries = await self._inboxes.window(agency, cursor.after, limit)

@@ -21,6 +21,7 @@ from broker.protocol.keys import SigningKey
 from broker.protocol.registry import Registry
 from broker.protocol.stamp import STAMP_TYPE, Stamp
 from broker.service import decision
+from broker.service.broker_key import signing_key
 from broker.service.clock import Clock
 from broker.service.metrics import Metrics
 from broker.service.pair_keys import PairKeys
@@ -151,7 +152,7 @@ class Sealer:
     ) -> tuple[NewItem, dsse.Envelope]:
         readers: Iterable[str] = sorted(admitted.recipients | {admitted.author})
         pair_keys = await self._pair_keys.ready(readers, registry, stamped_at)
-        signer = self._identity.signing_key(stamped_at)
+        signer = signing_key(self._identity, stamped_at)
         sealed, content_key = sealing.seal(
             admitted.header(signer.kid), admitted.content, os.urandom(sealing.ENTROPY_BYTES)
         )

@@ -19,6 +19,7 @@ from broker.errors import (
     NotFound,
     Problem,
     StoreUnavailable,
+    UnsafeConfiguration,
     VersionConflict,
     pointing_below,
     pointing_within,
@@ -81,7 +82,9 @@ class Trust:
         before = await self._members.publish_registry(
             own.version, self._closed(registry, entitlements, own.version)
         )
-        if before > own.version:
+        if before == own.version:
+            await self._check_same(own)
+        elif before > own.version:
             await self.load(before)
 
     def news(self, version: int) -> None:
@@ -99,14 +102,19 @@ class Trust:
         async with self._lock:
             if version <= self.registry.version:
                 return
-            value = await self._members.registry(version)
-            if value is None:
+            trusted = self.registry
+            # One after the other: each is signed by the root keys of the one before, which may have changed.
+            for step in range(trusted.version + 1, version + 1):
+                value = await self._members.registry(step)
+                if value is None:
+                    continue  # versions may be left out
+                registry, entitlements = self._opened(value, step)
+                trusted = follow(trusted, registry)
+            if trusted.version < version:
                 raise StoreUnavailable(
                     f"the store has no registry of version {version}", retry_after=RETRY_SECONDS
                 )
-            registry, entitlements = self._opened(value, version)
-            newer = follow(self.registry, registry)
-            self._put(newer, _read_entitlements(entitlements, newer))
+            self._put(trusted, _read_entitlements(entitlements, trusted))
 
     async def publish(self, body: bytes) -> int:
         """Take `{registry, entitlements}` newer than those in force, and tell all brokers. Gives the version.
@@ -160,6 +168,14 @@ class Trust:
     async def close(self) -> None:
         """Stop loading."""
         await end(self._loading)
+
+    async def _check_same(self, own: Registry) -> None:
+        value = await self._members.registry(own.version)
+        if value is None or self._opened(value, own.version)[0].payload != own.envelope.payload:
+            raise UnsafeConfiguration(
+                f"the store has another registry of version {own.version} than the file: "
+                "take the one that was published (`harkara registry show`), or publish a newer one"
+            )
 
     def _put(self, registry: Registry, entitlements: Entitlements) -> None:
         self._pair = registry, entitlements

@@ -201,3 +201,21 @@ async def test_a_receipt_of_another_exchanges_key_is_unknown(
     with pytest.raises(HarkaraError) as raised:
         await service.receipts.take(envelope_json(_by(other, ISLAMABAD, receipt)))
     assert raised.value.code == "unknown-key"
+
+
+async def test_an_item_whose_recipients_are_forgotten_after_its_expiry_is_answered_as_if_it_were_not(
+    service: Service, exchange: TestExchange
+) -> None:
+    statement, sealed = await posted(service, exchange)
+    await Reader(service, exchange, ISLAMABAD).items(1)
+    store = service.store.connections.writing
+    await store.delete(*(await store.keys("{log}:r:*")))
+    with pytest.raises(NotFound):
+        await service.receipts.take(envelope_json(sign_receipt(exchange, ISLAMABAD, statement, sealed)))
+    with pytest.raises(NotFound):
+        await service.fetching.one(ISLAMABAD, FIA, json.loads(statement.payload)["id"])
+    cancel, _ = sign_bulletin(exchange, FIA, type="Cancel", references=[json.loads(statement.payload)["id"]])
+    assert not (await service.posting.post(post_body(cancel, None))).repeated
+    assert await Reader(service, exchange, MOI).nothing_comes(), (
+        "whoever never saw it does not hear of it now"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,16 +15,19 @@ from broker.errors import (
     Malformed,
     NotAuthentic,
     NotFound,
+    Unavailable,
     UnsafeConfiguration,
     VersionConflict,
     WrongExchange,
 )
-from broker.protocol import dsse
+from broker.protocol import dsse, times
+from broker.protocol.limits import DAY_US
 from broker.service.service import Service
 from broker.store import names
 from broker.store.store import Store
 from tests.exchange_fixtures import (
     ACADEMY,
+    BROKER,
     FIA,
     ISLAMABAD,
     TestExchange,
@@ -176,3 +180,44 @@ async def test_a_renewed_sealing_key_is_used_from_the_next_bulletin_on(
     assert await Reader(service, renewed, ISLAMABAD).open(new) == after
     with pytest.raises(NotAuthentic):
         await Reader(service, exchange, ISLAMABAD).open(new)
+
+
+async def test_a_broker_far_behind_walks_from_version_to_version_when_root_keys_changed_in_between(
+    store: Store, exchange: TestExchange
+) -> None:
+    service = await start_service(store, exchange)
+    newer = next_version(next_version(next_version(exchange)))
+    for each in (next_version(exchange), next_version(next_version(exchange)), newer):
+        await publish(service, each)
+    await service.close()
+    again = await start_service(store, exchange)
+    assert again.trust.registry.digest == newer.registry.digest
+    await again.close()
+
+
+async def test_a_broker_whose_file_is_another_of_the_same_version_does_not_start(
+    store: Store, exchange: TestExchange
+) -> None:
+    service = await start_service(store, exchange)
+    await publish(service, next_version(exchange))
+    await service.close()
+    other = next_version(exchange, grants={ISLAMABAD: exchange.grants[ACADEMY]})
+    with pytest.raises(UnsafeConfiguration):
+        await start_service(store, other)
+
+
+async def test_a_broker_whose_own_keys_are_over_says_so_and_not_that_the_post_is_wrong(
+    store: Store, exchange: TestExchange
+) -> None:
+    late = exchange.now + 336 * DAY_US
+    members = {name: identity(exchange.id, name, late, 1) for name in (FIA, ISLAMABAD)}
+    lasting = make_exchange(
+        exchange.now, expires=times.format(late + DAY_US), grace=times.format(late + DAY_US)
+    )
+    renewed = next_version(lasting, identities=members)
+    service = await start_service(store, renewed, clock=lambda: late)
+    statement, _ = sign_bulletin(replace(renewed, now=late), FIA)
+    with pytest.raises(Unavailable) as raised:
+        await service.posting.post(post_body(statement, None))
+    assert BROKER in raised.value.detail
+    await service.close()
