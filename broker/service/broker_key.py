@@ -1,4 +1,4 @@
-"""The broker's own signing key, and what it means when there is none: an outage to mend, not a client's mistake."""
+"""The broker's own signing key; without one in force there is an outage to mend, not a client's mistake."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ async def recipients_of(log: Log, vault: Vault, item: str, digest: bytes) -> dic
 
     Nobody, once the item has expired: the store forgets its recipients then.
     """
-    # Routing replaces the decision by the recipients at one moment: asked twice in this order, one of them answers.
+    # Routing replaces the decision by the recipients at one moment: asked twice, one of them answers.
     for _ in range(2):
         (recorded,) = await log.recipients([item])
         if recorded is not None:

@@ -102,7 +102,7 @@ class Trust:
         async with self._lock:
             if version <= self.registry.version:
                 return
-            trusted = self.registry
+            trusted, entitlements = self.registry, self.entitlements.envelope
             # One after the other: each is signed by the root keys of the one before, which may have changed.
             for step in range(trusted.version + 1, version + 1):
                 value = await self._members.registry(step)

@@ -182,7 +182,7 @@ async def test_a_renewed_sealing_key_is_used_from_the_next_bulletin_on(
         await Reader(service, exchange, ISLAMABAD).open(new)
 
 
-async def test_a_broker_far_behind_walks_from_version_to_version_when_root_keys_changed_in_between(
+async def test_a_broker_far_behind_walks_from_version_to_version(
     store: Store, exchange: TestExchange
 ) -> None:
     service = await start_service(store, exchange)
@@ -211,10 +211,9 @@ async def test_a_broker_whose_own_keys_are_over_says_so_and_not_that_the_post_is
 ) -> None:
     late = exchange.now + 336 * DAY_US
     members = {name: identity(exchange.id, name, late, 1) for name in (FIA, ISLAMABAD)}
-    lasting = make_exchange(
-        exchange.now, expires=times.format(late + DAY_US), grace=times.format(late + DAY_US)
-    )
-    renewed = next_version(lasting, identities=members)
+    end = times.format(late + DAY_US)
+    lasting = make_exchange(exchange.now, expires=end, grace=end)
+    renewed = next_version(lasting, identities=members, expires=end, grace=end)
     service = await start_service(store, renewed, clock=lambda: late)
     statement, _ = sign_bulletin(replace(renewed, now=late), FIA)
     with pytest.raises(Unavailable) as raised:
