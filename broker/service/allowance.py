@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from broker.errors import Problem, RateLimited
+from broker.errors import HarkaraError, Problem, RateLimited
 
 MINUTE_S = 60.0
 FEED_RETRY_S = 5.0
@@ -119,6 +119,15 @@ class Allowance:
         self._check_post(agency, size, now)
         self._posts.take(agency, 1, now)
         self._bytes.take(agency, size, now)
+
+    @contextmanager
+    def charging(self, kind: type[HarkaraError], agency: str, size: int) -> Iterator[None]:
+        """Charge a post that is refused inside, for a reason of this kind: who sent it pays for it too."""
+        try:
+            yield
+        except kind:
+            self.charge_post(agency, size)
+            raise
 
     def charge_read(self, agency: str) -> None:
         """Charge a signed read. Raises `RateLimited`, and then nothing is charged."""

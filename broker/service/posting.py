@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from broker.errors import (
     ExpiredKey,
     HarkaraError,
+    IdConflict,
     OutcomeUnknown,
     Problem,
     RouterBehind,
@@ -103,16 +104,14 @@ class Posting:
             card = self._sender(post.statement, registry)
             if not charged:
                 self._allowance.check_post(card.id, size)
-            try:
+            # What is refused here was never accepted, so nobody but its author holds it.
+            with self._allowance.charging(HarkaraError, card.id, size):
                 bulletin = self._read(post.statement, card, registry)
-            except HarkaraError:
-                if not charged:
-                    # Nobody else holds a statement that was never accepted.
-                    self._allowance.charge_post(card.id, size)
-                raise
             admission.check_address(bulletin, post.address)
             stmt = digests.statement_digest(post.statement)
-            if repeat := await self._repeat(bulletin, stmt):
+            with self._allowance.charging(IdConflict, card.id, size):
+                repeat = await self._repeat(bulletin, stmt)
+            if repeat is not None:
                 return repeat
             with pointing_within(PAYLOAD):
                 admission.check_timely(bulletin, self._clock())

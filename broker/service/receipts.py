@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker.errors import ExpiredKey, HarkaraError, NotFound, OutcomeUnknown, Problem, pointing_within
+from broker.errors import (
+    ExpiredKey,
+    HarkaraError,
+    IdConflict,
+    NotFound,
+    OutcomeUnknown,
+    Problem,
+    pointing_within,
+)
 from broker.protocol import admission, digests, dsse, sealing
 from broker.protocol.answers import RECEIPT_TYPE, Receipt, read_receipt
 from broker.protocol.card import Card
@@ -65,16 +73,14 @@ class Receipts:
             if not charged:
                 self._allowance.check_post(card.id, size)
             with pointing_within("/payload"):
-                try:
+                # What is refused here was never accepted, so nobody but its author holds it.
+                with self._allowance.charging(HarkaraError, card.id, size):
                     receipt = read_receipt(statement.payload)
                     admission.check_claims(receipt.agency, receipt.exchange, card.id, registry.exchange)
-                except HarkaraError:
-                    if not charged:
-                        # Nobody else holds a receipt that was never accepted.
-                        self._allowance.charge_post(card.id, size)
-                    raise
                 stmt = digests.statement_digest(statement)
-                if repeat := await self._repeat(receipt, stmt):
+                with self._allowance.charging(IdConflict, card.id, size):
+                    repeat = await self._repeat(receipt, stmt)
+                if repeat is not None:
                     return repeat
                 admission.check_receipt(receipt, card.id, registry.exchange, self._clock())
                 if not charged:
