@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import structlog
 
-from broker.errors import InboxBroken
+from broker.errors import InboxBroken, NotAuthentic
 from broker.service.inbox_proof import InboxProof
 from broker.service.references import InboxReference
 from broker.service.routing_plan import is_settled, newest_held, start_after
+from broker.store.head import unpack_head
 from broker.store.inboxes import Inboxes
 from broker.store.records import Head, InboxEntry, Move, Place
 from broker.store.routing import Routing
@@ -51,7 +52,12 @@ class RoutedInboxes:
         unknown = [agency for agency in agencies if agency not in self._heads]
         if not unknown:
             return
-        heads = await self._inboxes.heads(unknown)
+        heads: dict[str, Head | None] = {}
+        for agency, packed in (await self._inboxes.packed_heads(unknown)).items():
+            try:
+                heads[agency] = unpack_head(packed)
+            except NotAuthentic as error:
+                self._note_broken(agency, error)
         ends = await self._inboxes.ends({a: head.number for a, head in heads.items() if head})
         for agency, head in heads.items():
             try:
@@ -153,7 +159,7 @@ class RoutedInboxes:
                 yield entry, self._proof.open(agency, entry, chain)
                 number = entry.first - 1
 
-    def _note_broken(self, agency: str, error: InboxBroken) -> None:
+    def _note_broken(self, agency: str, error: NotAuthentic) -> None:
         self._heads.pop(agency, None)
         if agency not in self.broken:
             self.broken.add(agency)

@@ -71,7 +71,7 @@ class Router:
         on_news: Callable[[Collection[str]], None] | None = None,
         clock: Clock = now,
     ) -> None:
-        self._routing, self._all_heads = store.routing, store.inboxes.all_heads
+        self._routing, self._agencies = store.routing, store.inboxes.agencies
         self._inboxes = RoutedInboxes(store.inboxes, store.routing, proof)
         self._vault, self._clock = vault, clock
         self._on_news = on_news or store.ticks.wake
@@ -138,7 +138,7 @@ class Router:
         """
         async with self._busy:
             view = await self._routing.read(1)
-            agencies = set(await self._all_heads()) | set(view.routed_to)
+            agencies = set(await self._agencies()) | set(view.routed_to)
             self._inboxes.forget()
             await self._inboxes.check(agencies)
             await self._catch_up(await self._inboxes.starts(agencies, view.routed_to), view.routed)
@@ -199,10 +199,11 @@ class Router:
             if entry.recipients is not None:
                 found = open_recipients(self._vault, entry.item, entry.digest, entry.recipients)
                 return {agency: recipient.wrap for agency, recipient in found.items()}
-            reason = "it is missing"
+            reason = "it is missing" if entry.item else "the entry is not one of ours"
         except (NotAuthentic, Malformed) as error:
             reason = error.detail
-        if entry.expires_at > self._clock() and entry.position not in self._tampered:
+        expired = entry.item and entry.expires_at <= self._clock()
+        if not expired and entry.position not in self._tampered:
             self._tampered.add(entry.position)
             log.error("decision-unusable", position=entry.position, reason=reason)
         return None

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from broker.errors import NotAuthentic
 from broker.store import names
 from broker.store.connection import Connections
-from broker.store.records import Body, Known, LogEntry
+from broker.store.records import BEGINNING, Body, Known, LogEntry
 from broker.store.refusals import reading
 
 STAMP_LIMIT_BYTES = 1_500
@@ -46,20 +46,21 @@ def unpack_body(packed: bytes) -> Body:
 def unpack_entry(
     position: bytes, fields: Sequence[bytes], decision: bytes | None, recipients: bytes | None
 ) -> LogEntry:
-    """Give one entry of the log from the server's reply. Raises `NotAuthentic` when a field is missing."""
+    """Give one entry of the log from the server's reply. One of another form has no name and no decision."""
     named = dict(zip(fields[::2], fields[1::2], strict=False))
+    digest = named.get(b"d", b"")
     try:
         return LogEntry(
             position.decode(),
             named[b"i"].decode(),
             named[b"k"].decode(),
-            named[b"d"],
+            digest,
             int(named[b"x"]),
             decision,
             recipients,
         )
-    except (KeyError, ValueError) as error:
-        raise NotAuthentic(f"the log has an entry of an unknown form at {position!r}") from error
+    except (KeyError, ValueError):
+        return LogEntry(position.decode(), "", "", digest, 0, None, None)
 
 
 class Log:
@@ -69,7 +70,11 @@ class Log:
         self._reading = connections.reading
 
     async def known(self, items: Sequence[str]) -> list[Known | None]:
-        """Tell for each item whether it was accepted, with its statement digest and first stamp."""
+        """Tell for each item whether it was accepted, with its statement digest and first stamp.
+
+        Where the store holds something that cannot be read, the statement digest is empty and so equals no
+        other.
+        """
         if not items:
             return []
         with reading():
@@ -82,16 +87,26 @@ class Log:
             if not start:
                 found.append(None)
                 continue
-            body = unpack_body(start)
-            found.append(Known(body.position, body.stmt, body.stamp, body.erased))
+            try:
+                body = unpack_body(start)
+                found.append(Known(body.position, body.stmt, body.stamp, body.erased))
+            except NotAuthentic:
+                found.append(Known(BEGINNING, b"", b"", True))
         return found
 
     async def bodies(self, items: Sequence[str]) -> list[Body | None]:
-        """Give the body of each item, None where the store has none. A missing body before its expiry is an
-        alarm.
+        """Give the body of each item, None where the store has none that can be read.
+
+        Before the item's expiry that is an alarm. It concerns that item alone: the others are given.
         """
         packed = await self._values([names.body(item) for item in items])
-        return [None if each is None else unpack_body(each) for each in packed]
+        found: list[Body | None] = []
+        for each in packed:
+            try:
+                found.append(None if each is None else unpack_body(each))
+            except NotAuthentic:
+                found.append(None)
+        return found
 
     async def openings(self, items: Sequence[str]) -> list[bytes | None]:
         """Give the encrypted policy opening of each item."""

@@ -121,7 +121,8 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One entry of the log.
+    """One entry of the log. An entry that is not one of ours (the store was tampered with) has an empty
+    `item`.
 
     `decision` is the frozen decision (as given in `NewItem.decision`) while the item is not routed, and
     afterwards None with `recipients` (as given in `RoutedItem.recipients`) in its place; both are None when

@@ -14,9 +14,9 @@ from enum import Enum
 
 from broker.store import names
 from broker.store.connection import BLOCK_MS, Connections
-from broker.store.head import pack_head, unpack_head
+from broker.store.head import pack_head
 from broker.store.log import unpack_entry
-from broker.store.records import Head, Lag, LogEntry, Move, Place, RoutedItem, RoutingView
+from broker.store.records import Lag, LogEntry, Move, Place, RoutedItem, RoutingView
 from broker.store.refusals import reading, writing
 from broker.store.script_call import Argument, Script
 from broker.store.ticks import TICKS_KEPT
@@ -78,12 +78,12 @@ class Routing:
                 await self._read(self._connections.routing, *self._read_call(count, position))
             ).entries
 
-    async def route(self, moves: Iterable[Move]) -> dict[str, Head | None]:
+    async def route(self, moves: Iterable[Move]) -> set[str]:
         """Append to inboxes, one script for each partition concerned.
 
-        Gives the current heads of all agencies of those partitions where any head was not the expected one;
-        nothing was written there. Empty when all was written. Repeating it after a lost reply is harmless.
-        Raises `StoreUnavailable` and `OutcomeUnknown`.
+        Gives all agencies of those partitions where any head was not the expected one: nothing was written
+        there. Empty when all was written. Repeating it after a lost reply is harmless. Raises
+        `StoreUnavailable` and `OutcomeUnknown`.
         """
         by_partition: defaultdict[int, list[Move]] = defaultdict(list)
         for move in moves:
@@ -94,10 +94,10 @@ class Routing:
                 replies = [await self._route(self._connections.routing, *calls[0])]
             else:
                 replies = await self._route.together(self._connections.routing, calls)
-        changed: dict[str, Head | None] = {}
+        changed: set[str] = set()
         for group, reply in zip(by_partition.values(), replies, strict=True):
-            if reply != 0:
-                changed |= {move.agency: unpack_head(head) for move, head in zip(group, reply, strict=True)}
+            if not reply:
+                changed |= {move.agency for move in group}
         return changed
 
     async def advance(

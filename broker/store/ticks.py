@@ -13,12 +13,11 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from broker.errors import HarkaraError
+from broker.errors import StoreUnavailable
 from broker.store import names
 from broker.store.cancelling import end
 from broker.store.connection import BLOCK_MS, Connections
 from broker.store.inboxes import Inboxes
-from broker.store.records import Head
 from broker.store.refusals import reading
 
 TICKS_KEPT = 1_000
@@ -74,7 +73,7 @@ class Ticks:
         self._client = connections.ticking
         self._inboxes = inboxes
         self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
-        self._heads: dict[str, Head | None] = {}
+        self._heads: dict[str, bytes | None] = {}
         self._registry_callbacks: list[Callable[[int], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._place = ""
@@ -130,9 +129,7 @@ class Ticks:
                 if remaining <= 0 or not await self._read_ticks(remaining):
                     await self._read_heads()
                     heads_read_at = loop.time()
-            except HarkaraError:
-                # Unavailable, or a head that cannot be read: whoever reads that inbox is told; the others go
-                # on.
+            except StoreUnavailable:
                 connected = False
                 await asyncio.sleep(RETRY_S)
 
@@ -175,7 +172,7 @@ class Ticks:
         watched = list(self._watches)
         if not watched:
             return
-        for agency, head in (await self._inboxes.heads(watched)).items():
+        for agency, head in (await self._inboxes.packed_heads(watched)).items():
             if agency in self._watches and self._heads.get(agency) != head:
                 self._heads[agency] = head
                 self.wake([agency])

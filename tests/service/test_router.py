@@ -85,10 +85,11 @@ async def test_a_tampered_decision_is_told_and_holds_up_nothing(store: Store, se
         assert isinstance(await store.committer.commit(item), Appended)
     with server.client() as client:
         client.delete(names.decision(gone.item))
+        client.xadd(names.LOG, {"not": "ours"})
     await world.post(store, ["pk.a1", "pk.a2"])
     await drain(router)
     await world.check(store)
-    assert router.standing.tampered == 3
+    assert router.standing.tampered == 4
     assert await store.log.decisions([forged.item]) == [b"not ours"], "evidence stays"
     assert (await store.routing.lag()).entries == 0
 
@@ -115,6 +116,8 @@ FORGERIES = [
     pytest.param("digest", id="a reference to another item"),
     pytest.param("dropped", id="the last entry dropped"),
     pytest.param("head", id="a head that is not its last entry's"),
+    pytest.param("garbled head", id="a head that cannot be read"),
+    pytest.param("garbled entry", id="an entry without its fields"),
 ]
 
 
@@ -133,16 +136,20 @@ async def test_a_forged_inbox_is_not_extended_and_the_others_go_on(
         assert isinstance(head, bytes)
         if forgery == "head":
             client.hset(heads, "pk.a1", head.replace(last[b"c"], b"z" * 32))
+        elif forgery == "garbled head":
+            client.hset(heads, "pk.a1", b"garbled")
         elif forgery == "dropped":
             client.xdel(key, last_id)
         else:
             client.xdel(key, last_id)
             other = item_with(0, []).digest
-            last |= {
+            changed = {
+                "garbled entry": {b"z": b"z"},
                 "mac": {b"m": b"z" * 32},
                 "chain": {b"c": b"z" * 32},
                 "digest": {b"r": last[b"r"].replace(item_with(2, []).digest, other)},
             }[forgery]
+            last = changed if forgery == "garbled entry" else last | changed
             client.delete(key)
             for entry_id, fields in [*entries[:-1], (last_id, last)]:
                 client.xadd(key, fields, id=entry_id)

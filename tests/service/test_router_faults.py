@@ -13,7 +13,7 @@ import pytest
 from broker.errors import HarkaraError
 from broker.service.router import Router
 from broker.store import names
-from broker.store.records import Head, InboxEntry, Move, Place, RoutingView
+from broker.store.records import InboxEntry, Move, Place, RoutingView
 from broker.store.routing import Advance
 from broker.store.store import Store
 from tests.proxies import NthBurst, Proxy, pass_all
@@ -214,7 +214,7 @@ def _slow_router_that_dies(store: Store) -> tuple[asyncio.Task[RoutingView], asy
     """Start a router that reads now, writes to inboxes when it is told to, and dies before it advances."""
     go_on, route = asyncio.Event(), store.routing.route
 
-    async def route_late(moves: Iterable[Move]) -> dict[str, Head | None]:
+    async def route_late(moves: Iterable[Move]) -> set[str]:
         await go_on.wait()
         return await route(moves)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from broker.errors import NotAuthentic, StoreUnavailable
 from broker.store import names
 from broker.store.log import unpack_body, unpack_entry
-from broker.store.records import Head, InboxEntry, Known, Move, Place
+from broker.store.records import Appended, Conflicting, Head, InboxEntry, Known, Move, Place, Repeated
 from broker.store.store import Store
 from tests.store.items import new_item
 from tests.stores import Server
@@ -23,7 +26,7 @@ END = Head(71, bytes([71]) * 32, "7-0", D, 0, C)
 @pytest.fixture
 async def filled(store: Store) -> Store:
     """A store in which pk.fia has 71 items in four entries."""
-    assert await store.routing.route([Move("pk.fia", None, END, ENTRIES)]) == {}
+    assert await store.routing.route([Move("pk.fia", None, END, ENTRIES)]) == set()
     return store
 
 
@@ -133,9 +136,57 @@ def test_a_body_of_another_form_is_refused(packed: bytes) -> None:
         pytest.param([b"i", b"\xff", b"k", b"bulletin", b"d", D, b"x", b"1"], id="an id that is no text"),
     ],
 )
-def test_an_entry_of_another_form_is_refused(fields: list[bytes]) -> None:
+def test_an_entry_of_another_form_has_no_name_and_no_decision(fields: list[bytes]) -> None:
+    entry = unpack_entry(b"1-0", fields, b"decision", b"recipients")
+    assert (entry.position, entry.item, entry.decision, entry.recipients) == ("1-0", "", None, None)
+
+
+async def test_a_garbled_body_withholds_no_other(store: Store, server: Server) -> None:
+    for n in range(3):
+        await store.committer.commit(new_item(n))
+    with server.client() as client:
+        client.set(names.body(new_item(1).item), b"garbled")
+    items = [new_item(n).item for n in range(3)]
+    assert [body is None for body in await store.log.bodies(items)] == [False, True, False]
+    assert [known is not None and known.stmt for known in await store.log.known(items)] == [
+        new_item(0).stmt,
+        b"",
+        new_item(2).stmt,
+    ]
+    group = [store.committer.commit(item) for item in (new_item(0), new_item(1), new_item(3))]
+    outcomes = await asyncio.gather(*group)
+    assert [type(outcome) for outcome in outcomes] == [Repeated, Conflicting, Appended]
+
+
+async def test_a_garbled_head_withholds_no_other(filled: Store, server: Server) -> None:
+    neighbour = next(
+        agency
+        for agency in (f"pk.a{n}" for n in range(1000))
+        if names.partition_of(agency) == names.partition_of("pk.fia")
+    )
+    with server.client() as client:
+        client.hset(names.heads(names.partition_of(neighbour)), neighbour, "garbled")
+    assert await filled.inboxes.all_heads() == {"pk.fia": END}
+    assert await filled.inboxes.agencies() == {"pk.fia", neighbour}
+    assert (await filled.inboxes.packed_heads([neighbour, "pk.none"])) == {
+        neighbour: b"garbled",
+        "pk.none": None,
+    }
     with pytest.raises(NotAuthentic):
-        unpack_entry(b"1-0", fields, None, None)
+        await filled.inboxes.head(neighbour)
+
+
+@pytest.mark.parametrize("field", ["f", "c", "m", "r"])
+async def test_an_inbox_entry_of_another_form_is_given_with_what_it_lacks_left_empty(
+    filled: Store, server: Server, field: str
+) -> None:
+    fields: Any = {"f": "72", "c": "c", "m": "m", "r": "r"}
+    del fields[field]
+    with server.client() as client:
+        client.xadd(names.inbox("pk.fia"), fields, id="72-0")
+    [entry] = await filled.inboxes.entries("pk.fia", 71, 9)
+    assert entry.last == 72
+    assert not {"f": entry.first, "c": entry.chain, "m": entry.mac, "r": entry.references}[field]
 
 
 async def test_places_are_held_by_digest_and_what_was_trimmed_counts_as_held(

@@ -10,6 +10,7 @@ if (redis.call('HGET', state, 'routed') or '0-0') ~= ARGV[1] then return 0 end
 local there = redis.call('XRANGE', log, ARGV[2], ARGV[2])[1]
 local digest = nil
 if there then
+  digest = ''
   for f = 1, #there[2], 2 do
     if there[2][f] == 'd' then digest = there[2][f + 1] end
   end

@@ -14,6 +14,7 @@ local function known(key)
   local start = redis.call('GETRANGE', key, 0, 95)
   if start == '' then return nil end
   local bar = string.find(start, '|', 1, true)
+  if not bar or #start < bar + 37 then return '0-0', '' end -- not ours: equal to no statement
   return string.sub(start, 1, bar - 1), string.sub(start, bar + 2, bar + 33),
          bar + 37, struct.unpack('>I4', string.sub(start, bar + 34, bar + 37))
 end

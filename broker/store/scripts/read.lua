@@ -12,9 +12,9 @@ for n, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. after, '+', 'COUNT',
   for f = 1, #fields, 2 do
     if fields[f] == 'i' then item = fields[f + 1] end
   end
-  local decision = redis.call('GET', ARGV[2] .. item)
-  local recipients = false
-  if not decision then recipients = redis.call('GET', ARGV[3] .. item) end
+  local decision, recipients = false, false
+  if item then decision = redis.call('GET', ARGV[2] .. item) end
+  if item and not decision then recipients = redis.call('GET', ARGV[3] .. item) end
   entries[n] = {entry[1], fields, decision, recipients}
 end
 local routed_to = {}

@@ -4,14 +4,11 @@
 -- KEYS: heads, then one inbox for each agency.
 -- ARGV: how many agencies; for each: agency, expected head ('' for none), new head, how many entries;
 --       then for each entry: last, first, chain, MAC, references.
--- Gives 0 when written, else the current heads in the order of the agencies, nothing written.
+-- Gives 1 when written, 0 when a head was another one and nothing was written.
 local heads, agencies = KEYS[1], tonumber(ARGV[1])
-local current, differs = {}, false
 for n = 1, agencies do
-  current[n] = redis.call('HGET', heads, ARGV[4 * n - 2]) or ''
-  if current[n] ~= ARGV[4 * n - 1] then differs = true end
+  if (redis.call('HGET', heads, ARGV[4 * n - 2]) or '') ~= ARGV[4 * n - 1] then return 0 end
 end
-if differs then return current end
 local a = 1 + 4 * agencies
 for n = 1, agencies do
   for _ = 1, tonumber(ARGV[4 * n + 1]) do
@@ -21,4 +18,4 @@ for n = 1, agencies do
   end
   redis.call('HSET', heads, ARGV[4 * n - 2], ARGV[4 * n])
 end
-return 0
+return 1
