@@ -99,6 +99,18 @@ def test_a_registry_cannot_bring_its_own_root_keys() -> None:
         open_registry(signed(theirs, STRANGER), EXCHANGE.exchange)
 
 
+def test_a_registry_that_asks_for_more_signatures_than_its_exchange_needs_them() -> None:
+    stricter = DOCUMENT | {"k": 3}
+    assert open_registry(signed(stricter, *ROOTS), EXCHANGE.exchange).k == 3
+    with pytest.raises(BadSignature):
+        open_registry(signed(stricter, *ROOTS[:2]), EXCHANGE.exchange)
+
+
+def test_a_registry_may_have_no_grace() -> None:
+    opened = open_registry(signed(DOCUMENT | {"grace": DOCUMENT["expires"]}), EXCHANGE.exchange)
+    assert opened.standing(opened.expires) is Standing.EXPIRED
+
+
 def test_unknown_signatures_beside_enough_good_ones_do_not_matter() -> None:
     assert open_registry(signed(DOCUMENT, STRANGER, *ROOTS[:2]), EXCHANGE.exchange).version == 1
 
