@@ -6,7 +6,6 @@ Store, broker and five agencies run in this process and a directory of its own; 
 from __future__ import annotations
 
 import asyncio
-import logging
 import tempfile
 from pathlib import Path
 
@@ -44,7 +43,7 @@ async def _demo(once: bool, as_json: bool) -> bool:
     from broker.settings import Address, Settings
     from broker.wiring import running
 
-    log_to_stderr(logging.ERROR)
+    log_to_stderr("error")
     with tempfile.TemporaryDirectory(prefix="harkara-demo-") as name:
         exchange = await asyncio.to_thread(make_demo_exchange, Path(name))
         anywhere = Address("127.0.0.1", 0)

@@ -35,6 +35,7 @@ EXAMPLE = """
 $ harkara serve --data exchange
 """
 MEGABYTE: Final = 1024 * 1024
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 USUAL: Final = Share()
 
 
@@ -99,6 +100,13 @@ def _limit(name: str, usual: int, what: str) -> Any:
     default=0,
     help="Memory of the embedded store in MiB.  [default: no limit]",
 )
+@flag(
+    "--log-level",
+    type=click.Choice(LOG_LEVELS),
+    default="info",
+    show_default=True,
+    help="What is logged on stderr, at least.",
+)
 @_limit("--posts-per-minute", USUAL.posts_per_minute, "Signed statements of one agency.")
 @_limit("--post-mebibytes-per-minute", USUAL.post_mebibytes_per_minute, "Their size together.")
 @_limit("--reads-per-minute", USUAL.reads_per_minute, "Signed reads of one agency.")
@@ -122,7 +130,7 @@ def serve(as_json: bool, **given: Any) -> None:
     material = _material(given)
     from broker.cli.server_log import log_to_stderr  # late, like all of the server
 
-    log_to_stderr()
+    log_to_stderr(given["log_level"])
     if _run(_serve(settings, material, as_json)):
         raise click.exceptions.Exit(refusals.INTERRUPTED)
 

@@ -33,6 +33,8 @@ class Ministry:
         self.ops = ""
         self.process: Process | None = None
         self.log = home / "serve.log"
+        self.flags: tuple[str, ...] = ()
+        """More flags of `harkara serve`."""
         self._write()
 
     async def start(self) -> None:
@@ -48,6 +50,7 @@ class Ministry:
                     "--ops",
                     self._address(self.ops),
                 ),
+                *self.flags,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=PIPE,
                 stderr=log,
