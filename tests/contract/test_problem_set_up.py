@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
+import pytest
 
 from broker.protocol import times
 from broker.protocol.limits import DAY_US, HOUR_US
 from broker.service import clock
-from broker.settings import Settings
+from broker.settings import Settings, Share
 from broker.web.app import public_app
 from broker.web.limits import Limits
 from broker.web.listener import listening
@@ -64,6 +65,29 @@ async def test_one_connection_too_many_is_rate_limited(broker: RunningBroker) ->
             await _checked("rate-limited", second)
 
 
+@pytest.mark.parametrize(
+    ("share", "method", "path"),
+    [
+        pytest.param(Share(posts_per_minute=1), "POST", "/v1/bulletins", id="posts"),
+        pytest.param(Share(post_mebibytes_per_minute=1), "POST", "/v1/bulletins", id="bytes of posts"),
+        pytest.param(Share(reads_per_minute=1), "GET", "/v1/inbox", id="reads"),
+    ],
+)
+async def test_an_agency_at_its_limit_is_rate_limited(
+    store_url: str, session: aiohttp.ClientSession, share: Share, method: str, path: str
+) -> None:
+    exchange = make_exchange(clock.now())
+    settings = Settings(listen=ANY_PORT, ops=ANY_PORT, store_url=store_url, share=share)
+    async with running(settings, material_of(exchange)) as broker:
+        reader = CheckedReader(broker.url, exchange, session)
+        answer, asked = await _ask(reader, method, path, 0), 1
+        while answer.status in (200, 201):
+            answer, asked = await _ask(reader, method, path, asked), asked + 1
+        assert asked < 40
+        check_problem("rate-limited", answer, reader.last)
+        assert (await reader.read(ISLAMABAD, "/v1/inbox")).status == 200
+
+
 async def test_a_body_that_finds_no_memory_is_told_that_the_broker_is_unavailable(
     broker: RunningBroker,
 ) -> None:
@@ -99,8 +123,13 @@ async def test_posts_that_only_lengthen_the_queue_are_told_that_the_router_is_be
     check_problem("router-behind", answer, reader.last)
 
 
-async def _post(reader: CheckedReader, number: int) -> Answer:
-    statement, _ = sign_bulletin(reader.exchange, FIA, text={"en": {"headline": f"Report {number}"}})
+async def _ask(reader: CheckedReader, method: str, path: str, number: int) -> Answer:
+    return await (_post(reader, number, 30_000) if method == "POST" else reader.read(FIA, path))
+
+
+async def _post(reader: CheckedReader, number: int, size: int = 1) -> Answer:
+    text = {"en": {"headline": f"Report {number}", "description": "x" * size}}
+    statement, _ = sign_bulletin(reader.exchange, FIA, text=text)
     return await reader.post("/v1/bulletins", post_body(statement))
 
 
