@@ -1,0 +1,85 @@
+"""`make fuzz`: every target in turn, each for its share of the time. Ends with 1 when one found something.
+
+    python -m tests.fuzz --seconds 600 [--target bulletin] [--keep DIRECTORY]
+
+What was found lies in `build/fuzz/` and is told with the command that shows it again. With `--keep`, inputs
+that reached new code are kept there and are where the next run begins.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from tests.fuzz.targets import TARGETS
+
+FOUND = Path("build") / "fuzz"
+SLOW_SECONDS = 10
+"""An input that takes longer is a hang."""
+MEMORY_MB = 2_048
+LONGEST_BYTES = 65_536
+
+
+def fuzz(name: str, seconds: int, corpus: Path) -> tuple[int, str]:
+    """Fuzz a target for so many seconds. Gives the exit code and what libFuzzer said."""
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(TARGETS[name].seeds):
+        (corpus / f"seed-{number}").write_bytes(seed)
+    options = [
+        f"-max_total_time={seconds}",
+        f"-timeout={SLOW_SECONDS}",
+        f"-rss_limit_mb={MEMORY_MB}",
+        f"-max_len={LONGEST_BYTES}",
+        f"-artifact_prefix={FOUND}/{name}-",
+        "-print_final_stats=1",
+        "-verbosity=1",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz.one", name, str(corpus), *options],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=seconds + 120,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def told(name: str, code: int, output: str) -> str:
+    """Give one line on a run, and all of it when something was found."""
+    runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", output)
+    reached = re.findall(r"cov: (\d+)", output)
+    line = f"{name:18} {runs[1] if runs else '?':>9} inputs, {reached[-1] if reached else '?':>5} branches"
+    return line if code == 0 else f"{line}\n{output[-6000:]}\n{name}: found something, see {FOUND}/{name}-*"
+
+
+@click.command()
+@click.option("--seconds", default=300, show_default=True, help="For all targets together.")
+@click.option("--target", "names", multiple=True, type=click.Choice(sorted(TARGETS)), help="These alone.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Where inputs are kept from run to run.")
+def run(seconds: int, names: tuple[str, ...], keep: Path | None) -> None:
+    """Fuzz the decoders."""
+    if importlib.util.find_spec("atheris") is None:
+        raise click.ClickException(
+            "fuzzing needs atheris, which there is for CPython 3.11-3.13 on Linux x86-64"
+        )
+    chosen = names or tuple(TARGETS)
+    share = max(1, seconds // len(chosen))
+    FOUND.mkdir(parents=True, exist_ok=True)
+    codes: list[int] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in chosen:
+            code, output = fuzz(name, share, (keep or Path(temporary)) / name)
+            codes.append(code)
+            click.echo(told(name, code, output))
+    sys.exit(1 if any(codes) else 0)
+
+
+if __name__ == "__main__":
+    run()
