@@ -13,12 +13,12 @@ from broker.interop.bounds import finish
 from broker.interop.cap_alert import SIGNATURE, read_part
 from broker.interop.cap_document import Found, find_alerts
 from broker.interop.cap_mapping import map_alert
+from broker.interop.cap_table import ORIGINAL_NAME
 from broker.interop.draft import Draft, File
 from broker.interop.imported import Import, ImportDefaults, Refused
 from broker.interop.wording import cut, one_line
 
 SYSTEM: Final = "cap"
-ORIGINAL_NAME: Final = "cap-alert.xml"
 
 
 def read_cap(source: bytes, *, originator: str, defaults: ImportDefaults, now: int) -> list[Import]:

@@ -28,28 +28,45 @@ ISO_CODE_NAME: Final = "ISO 3166-2"
 
 def map_areas(alert: Part, draft: Draft) -> None:
     """Fill `areas` from all infos of the alert; keep in correlations what has no field."""
-    known: dict[tuple[object, ...], tuple[int, str]] = {}
+    known: dict[tuple[object, ...], tuple[int, int, str]] = {}
     areas: list[dict[str, Any]] = []
     for info in alert.infos:
         for area in info.parts.get("area", ()):
-            number = len(areas) + 1
-            name = draft.line(
-                area.text("areaDesc"), area.where("areaDesc"), key=f"{scope_of('area', number)}areaDesc"
-            )
-            place = _place(area) or ("named", name)
-            if place in known:
-                number, first_name = known[place]
-                if name and name != first_name:
+            shapes, kept = _mapped(area, draft)
+            words = one_line(area.text("areaDesc"))
+            place = (repr(shapes), frozenset(kept)) if shapes != [{}] or kept else ("named", words)
+            first_info, number, first_words = known.get(place, (info.number, 0, ""))
+            if first_info != info.number or (number and words == first_words):
+                if words != first_words:
                     key = f"{scope_of('info', info.number)}{scope_of('area', number)}areaDesc"
-                    draft.keep(key, area.text("areaDesc"), area.where("areaDesc"))
+                    draft.keep(key, words, area.where("areaDesc"))
                 continue
-            if not name:
-                name = next((value for _, value in area.pairs.get("geocode", ())), f"area {number}")
-                name = draft.line(name, area.at) or f"area {number}"
-                draft.say(f"{area.where('areaDesc')}: nothing there, the area is called {name}")
-            known[place] = (number, name)
-            areas += _areas_of(area, name, number, draft)
+            name = _name(area, len(areas) + 1, draft)
+            there = [one for shape in shapes if (one := {"name": name} | shape) not in areas]
+            number = len(areas) + 1 if there else areas.index({"name": name} | shapes[0]) + 1
+            known.setdefault(place, (info.number, number, words))
+            _keep(area, kept, number, draft)
+            areas += there
     _fill(draft, areas)
+
+
+def _name(area: Part, number: int, draft: Draft) -> str:
+    at = area.where("areaDesc")
+    name = draft.line(area.text("areaDesc"), at, key=f"{scope_of('area', number)}areaDesc")
+    if not name:
+        code = next((value for _, value in area.pairs.get("geocode", ())), "")
+        name = draft.line(code, at) or f"area {number}"
+        draft.say(f"{at}: nothing there, the area is called {name}")
+    return name
+
+
+def _keep(area: Part, kept: list[tuple[str, str]], number: int, draft: Draft) -> None:
+    for name, value in kept:
+        key = scope_of("area", number) + name
+        if number <= limits.AREAS_ITEMS:
+            draft.keep(key, value, area.where(name.partition(":")[0]))
+        else:
+            draft.rest.append((key, value))
 
 
 def _fill(draft: Draft, areas: list[dict[str, Any]]) -> None:
@@ -63,36 +80,27 @@ def _fill(draft: Draft, areas: list[dict[str, Any]]) -> None:
         draft.fields["areas"] = areas[: limits.AREAS_ITEMS]
 
 
-def _place(area: Part) -> tuple[object, ...] | None:
-    """Give what tells one place from another; None when there is only a name."""
-    shapes = [tuple(one_line(text) for text in area.texts.get(name, ())) for name in ("polygon", "circle")]
-    shapes += [tuple(area.texts.get(name, ())) for name in ("altitude", "ceiling")]
-    place = (*shapes, tuple(sorted(area.pairs.get("geocode", ()))))
-    return place if any(place) else None
-
-
-def _areas_of(area: Part, name: str, number: int, draft: Draft) -> list[dict[str, Any]]:
-    codes: list[str] = []
+def _mapped(area: Part, draft: Draft) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """Give what a place becomes, without its name (one for each geometry and code, at least one), and what
+    has no field, by the name of its element.
+    """
     geometries: list[dict[str, Any]] = _outlines(area, draft)
     geometries += [
         circle for n, _ in enumerate(area.texts.get("circle", ())) if (circle := _circle(area, n, draft))
     ]
-    scope = scope_of("area", number)
-    kept: list[tuple[str, str, str]] = []
+    geometries = [one for n, one in enumerate(geometries) if one not in geometries[:n]]
+    codes: dict[str, None] = {}
+    kept: dict[tuple[str, str], None] = {}
     for value_name, value in area.pairs.get("geocode", ()):
         if "3166" in value_name and _AREA_CODE.fullmatch(value.upper()):
-            codes.append(value.upper())
+            codes[value.upper()] = None
         else:
-            kept.append((f"{scope}geocode:{value_name}", value, area.where("geocode")))
+            kept[f"geocode:{value_name}", value] = None
     for single in ("altitude", "ceiling"):
-        kept.append((scope + single, area.text(single), area.where(single)))
-    for key, value, at in kept:
-        if number <= limits.AREAS_ITEMS:
-            draft.keep(key, value, at)
-        elif value:
-            draft.rest.append((key, value))
-    pairs = list(zip_longest(dict.fromkeys(codes), geometries)) or [(None, None)]
-    return [{"name": name} | ({"code": code} if code else {}) | (geometry or {}) for code, geometry in pairs]
+        if text := area.text(single):
+            kept[single, text] = None
+    pairs = list(zip_longest(codes, geometries)) or [(None, None)]
+    return [({"code": code} if code else {}) | (geometry or {}) for code, geometry in pairs], list(kept)
 
 
 def _outlines(area: Part, draft: Draft) -> list[dict[str, Any]]:

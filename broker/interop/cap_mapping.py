@@ -10,11 +10,23 @@ from __future__ import annotations
 import re
 from typing import Final, get_args
 
+import msgspec
+
 from broker.interop.cap_alert import Part
 from broker.interop.cap_areas import map_areas
 from broker.interop.cap_references import AlertName, name_alert, read_references
 from broker.interop.cap_resources import map_resources
-from broker.interop.cap_table import rows_of, scope_of
+from broker.interop.cap_table import (
+    ACTION_PARAMETER,
+    CATEGORY_PARAMETER,
+    CONTACT_PARAMETER,
+    KEPT_PARAMETER,
+    MARKING_PARAMETER,
+    OWN_PARAMETERS,
+    WARNING_PARAMETER,
+    rows_of,
+    scope_of,
+)
 from broker.interop.cap_text import map_text
 from broker.interop.cap_times import map_expires, map_onset
 from broker.interop.draft import Draft
@@ -23,6 +35,7 @@ from broker.interop.imported import ImportDefaults, narrowest, tlp_labels
 from broker.interop.source_times import as_written
 from broker.interop.wording import cut, one_line
 from broker.protocol import limits
+from broker.protocol.bulletin import Contact
 from broker.protocol.vocabulary import (
     BULLETIN_TYPES,
     STATUSES,
@@ -46,9 +59,6 @@ _SEPARATORS: Final = " ,;:-–()."
 _DESK_CHARS: Final = 6
 """Fewer around a number ("Call") name no desk: then the sender is the desk."""
 
-CATEGORY_PARAMETER: Final = "harkara:category"
-MARKING_PARAMETER: Final = "harkara:marking"
-
 
 def map_alert(alert: Part, originator: str, defaults: ImportDefaults, now: int, draft: Draft) -> None:
     """Fill `draft` from an alert; what is wrong is noted in it. `now` is µs since the epoch."""
@@ -61,6 +71,7 @@ def map_alert(alert: Part, originator: str, defaults: ImportDefaults, now: int, 
     _type(alert, name, originator, draft)
     _category(alert, defaults, draft)
     _marking(alert, defaults, draft)
+    _action(alert, draft)
     _keep(alert, draft)
     map_text(alert, draft)
     for field in _GRAVEST_FIRST:
@@ -137,12 +148,16 @@ def _type(alert: Part, name: AlertName | None, originator: str, draft: Draft) ->
 
 
 def _parameters(alert: Part, name: str) -> list[str]:
-    return [
-        value
-        for info in alert.infos
-        for value_name, value in info.pairs.get("parameter", ())
-        if value_name.casefold() == name
-    ]
+    """Give the values of a parameter of all infos; an export writes it as code where there is no info."""
+    pairs = [pair for info in alert.infos for pair in info.pairs.get("parameter", ())]
+    pairs += [_own_code(code) for code in alert.texts.get("code", ())]
+    return [value for value_name, value in pairs if value_name.casefold() == name]
+
+
+def _own_code(code: str) -> tuple[str, str]:
+    """Give the name and value of a code that an export of ours wrote (`harkara:…=…`), else blanks."""
+    name, _, value = code.partition("=")
+    return (name, value) if name.startswith(OWN_PARAMETERS) else ("", "")
 
 
 def _category(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
@@ -165,6 +180,16 @@ def _marking(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
         draft.say(f"scope: the source is {scope}; --to decides who gets the bulletin")
 
 
+def _action(alert: Part, draft: Draft) -> None:
+    """Fill `action` and `warnings` with what an export of ours wrote; a wrong word is refused with the
+    document.
+    """
+    for action in _parameters(alert, ACTION_PARAMETER)[:1]:
+        draft.fields["action"] = action
+    if warnings := _parameters(alert, WARNING_PARAMETER):
+        draft.fields["warnings"] = list(dict.fromkeys(warnings))
+
+
 def _keep(part: Part, draft: Draft, first: Part | None = None) -> None:
     """Keep what the table says is kept; of a further info only what the `first` does not say."""
     kind = "alert" if first is None else "info"
@@ -172,7 +197,11 @@ def _keep(part: Part, draft: Draft, first: Part | None = None) -> None:
         if not row.key or row.form == "part":
             continue
         for value_name, text in _values(part, row.name):
-            if first is None or first is part or (value_name, text) not in _values(first, row.name):
+            own_name, own_value = _own_code(text) if row.name == "code" else (value_name, text)
+            if row.name in ("parameter", "code") and own_name.startswith(OWN_PARAMETERS):
+                if own_name.startswith(KEPT_PARAMETER):
+                    draft.keep(own_name.removeprefix(KEPT_PARAMETER), own_value, part.where(row.name))
+            elif first is None or first is part or (value_name, text) not in _values(first, row.name):
                 key = scope_of(kind, part.number) + row.key.format(valueName=value_name)
                 draft.keep(key, text, part.where(row.name))
 
@@ -211,6 +240,14 @@ def _gravest(alert: Part, field: str, draft: Draft) -> None:
 
 def _contact(alert: Part, draft: Draft) -> None:
     """Fill `contact` from the first contact with a number that can be dialled from anywhere."""
+    for own in _parameters(alert, CONTACT_PARAMETER):
+        try:
+            draft.fields["contact"] = msgspec.to_builtins(msgspec.json.decode(own, type=Contact))
+        except msgspec.MsgspecError as why:
+            draft.refuse(
+                "/alert/info/parameter", f"a {CONTACT_PARAMETER} as an export writes it", own, str(why)
+            )
+        return
     for info in alert.infos:
         text = one_line(info.text("contact"))
         for found in _PHONE.finditer(text):

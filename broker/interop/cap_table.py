@@ -14,6 +14,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+OWN_PARAMETERS: Final = "harkara:"
+CATEGORY_PARAMETER: Final = "harkara:category"
+MARKING_PARAMETER: Final = "harkara:marking"
+ACTION_PARAMETER: Final = "harkara:action"
+WARNING_PARAMETER: Final = "harkara:warning"
+CONTACT_PARAMETER: Final = "harkara:contact"
+KEPT_PARAMETER: Final = "harkara:kept:"
+"""What an export writes as parameters (as `code` where there is no info), and an import reads: fields that
+CAP has no element for; behind the last stands the key of a correlation.
+"""
+ORIGINAL_NAME: Final = "cap-alert.xml"
+"""The attachment that is the source itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -86,7 +99,7 @@ CAP_ROWS: Final[tuple[Row, ...]] = (
     _kept("info/web"),
     Row("info/contact", "contact", "when it holds one telephone number that begins with + or 00; kept",
         key="contact"),
-    _pair("info/parameter", "one for each pair; harkara:category, harkara:marking and TLP are read"),
+    _pair("info/parameter", "one for each pair; harkara:… and TLP are read"),
     Row("info/resource", "attachments", "when its content is embedded and small", form="part", many=True),
     Row("info/resource/resourceDesc", "attachments", "the name where no uri has one; kept",
         key="resourceDesc"),

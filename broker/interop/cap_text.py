@@ -36,6 +36,8 @@ def map_text(alert: Part, draft: Draft) -> None:
         tag = _language(info, draft)
         if tag in blocks:
             draft.say(f"{info.at}: a further info in {tag}, put together with the first")
+        elif info.number != len(blocks) + 1:  # an export must find which info this block was
+            draft.keep(f"{scope_of('info', info.number)}language", tag, info.where("language"))
         block = blocks.setdefault(tag, _Block())
         _add(info, block, draft)
     if not alert.infos and alert.text("note"):

@@ -38,6 +38,10 @@ holds the two together.
   a pair `name:valueName`. What belongs to a further info, area or resource says so in front:
   `info2.senderName`, `area3.geocode:SAME` (the third of the bulletin's areas). What a further info says
   like the first is kept once.
+- **The way out.** `broker.interop.cap_export.to_cap` gives the alert of a bulletin, valid by the schema of
+  CAP. What was kept goes back to its element; what CAP has no element for goes along as parameters
+  `harkara:…`, which come back as what they were. An alert is Public only when its bulletin is TLP:CLEAR;
+  subjects do not go out.
 - **What fits nowhere** (more than 255 correlations, 64 areas or 16 languages, very long values) is attached
   as `cap-rest.json`; above 128 KiB the alert is refused. Outlines are simplified to 2,000 positions, and
   further when the bulletin would be too large. The source itself is attached as `cap-alert.xml` when it is

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from broker.interop.cap import read_cap
 from broker.interop.imported import ImportDefaults, Imported
+from broker.interop.wording import mend
 from broker.protocol import limits, times
 from broker.protocol.bulletin import read_bulletin_object
 from tests.interop.alerts import NOW, ORIGINATOR, alert, area, element, info, pair
@@ -21,7 +22,7 @@ WORDS = st.text(
     min_size=1,
     max_size=60,
 )
-NAMES = WORDS.filter(lambda text: text.strip() != "")
+NAMES = WORDS.filter(lambda text: mend(text).text.strip() != "")
 MAYBE = st.none() | WORDS
 PAIRS = st.lists(st.tuples(WORDS, WORDS), max_size=3)
 NUMBERS = st.integers(-8999, 8999).map(lambda n: n / 100)
@@ -87,7 +88,7 @@ def alerts(draw: st.DrawFn) -> str:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(alerts(), st.sampled_from(["TLP:GREEN", "TLP:AMBER", "TLP:RED"]))
 def test_every_alert_becomes_a_bulletin_that_the_broker_takes(source: str, marking: Any) -> None:
@@ -100,7 +101,7 @@ def test_every_alert_becomes_a_bulletin_that_the_broker_takes(source: str, marki
     assert read_cap(source.encode(), originator=ORIGINATOR, defaults=defaults, now=NOW) == [one]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_whatever_the_bytes_are_only_a_known_refusal_comes(source: bytes) -> None:
     from broker.errors import Malformed

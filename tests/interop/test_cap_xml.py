@@ -139,11 +139,11 @@ ATTACKS = [
 
 @pytest.mark.parametrize(("source", "says"), ATTACKS)
 def test_dangerous_or_broken_xml_is_refused_with_the_reason(source: str | bytes, says: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(Malformed) as why:
         read(source)
     assert says in why.value.detail
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_a_dtd_behind_an_alert_refuses_what_it_belongs_to() -> None:

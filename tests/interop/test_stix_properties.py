@@ -93,7 +93,7 @@ def bundles(draw: st.DrawFn) -> bytes:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(bundles(), st.sampled_from(["TLP:GREEN", "TLP:RED"]))
 def test_every_bundle_becomes_bulletins_that_the_broker_takes(source: bytes, marking: Any) -> None:
@@ -111,7 +111,7 @@ def test_every_bundle_becomes_bulletins_that_the_broker_takes(source: bytes, mar
     assert read(source, defaults) == found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.recursive(
         VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.just("objects"), inner)
