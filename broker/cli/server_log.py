@@ -1,7 +1,7 @@
 """Where a broker's log goes: stderr, one JSON object a line, or words when a person looks on.
 
-No line holds content of a bulletin. An exception's text may quote what it stumbled over, so a fault is told by
-its type and by where it happened, never by its words; of what libraries say, the first line is kept.
+No line holds content of a bulletin. An exception's text may quote what it stumbled over, so a fault is told
+by its type and by where it happened, never by its words; of what libraries say, the first line is kept.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, TextIO
 
 import structlog
+from structlog.typing import EventDict
 
 FRAMES_TOLD: Final = 12
 """The innermost frames of a fault."""
@@ -44,7 +45,7 @@ def log_to(stream: TextIO, level: int, *, for_people: bool = False) -> None:
     logging.basicConfig(handlers=[_Libraries(LIBRARY_LEVEL)], level=LIBRARY_LEVEL)
 
 
-def tell_fault(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+def tell_fault(logger: Any, method: str, event: EventDict) -> EventDict:
     """Replace an exception by its type and the places where it happened, the innermost last."""
     found = event.pop("exc_info", None)
     if found is True:
