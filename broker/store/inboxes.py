@@ -78,7 +78,7 @@ class Inboxes:
                 with suppress(NotAuthentic):
                     head = unpack_head(packed)
                     if head is not None:
-                        found[agency.decode()] = head
+                        found[agency.decode("utf-8", "replace")] = head
         return found
 
     async def agencies(self) -> set[str]:
@@ -88,7 +88,7 @@ class Inboxes:
                 for partition in range(names.PARTITIONS):
                     pipeline.hkeys(names.heads(partition))
                 replies: list[list[bytes]] = await pipeline.execute()
-        return {agency.decode() for reply in replies for agency in reply}
+        return {agency.decode("utf-8", "replace") for reply in replies for agency in reply}
 
     async def window(self, agency: str, after: int, limit: int) -> tuple[Head | None, list[InboxEntry]]:
         """Give the head and, as of the same moment, at most `limit` entries from number `after + 1` on."""

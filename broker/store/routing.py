@@ -8,6 +8,7 @@ digest there. What to append is decided by the service.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
@@ -16,7 +17,7 @@ from broker.store import names
 from broker.store.connection import BLOCK_MS, Connections
 from broker.store.head import pack_head
 from broker.store.log import unpack_entry
-from broker.store.records import Lag, LogEntry, Move, Place, RoutedItem, RoutingView
+from broker.store.records import BEGINNING, Lag, LogEntry, Move, Place, RoutedItem, RoutingView
 from broker.store.refusals import reading, writing
 from broker.store.script_call import Argument, Script
 from broker.store.ticks import TICKS_KEPT
@@ -41,8 +42,10 @@ def pack_place(place: Place) -> bytes:
 
 
 def unpack_place(packed: bytes) -> Place:
-    """Give the place in `packed`."""
+    """Give the place in `packed`; one of another form equals no place of the log."""
     position, _, digest = packed.partition(b"|")
+    if not re.fullmatch(rb"[0-9]+-[0-9]+", position):
+        return Place(BEGINNING, b"")
     return Place(position.decode(), digest)
 
 
@@ -177,7 +180,8 @@ class Routing:
 def _view(reply: Sequence) -> RoutingView:
     routed, flat, entries = reply
     routed_to = {
-        agency.decode(): unpack_place(place) for agency, place in zip(flat[::2], flat[1::2], strict=True)
+        agency.decode("utf-8", "replace"): unpack_place(place)
+        for agency, place in zip(flat[::2], flat[1::2], strict=True)
     }
     return RoutingView(routed.decode(), routed_to, tuple(unpack_entry(*entry) for entry in entries))
 

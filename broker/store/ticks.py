@@ -157,11 +157,11 @@ class Ticks:
         return kept
 
     def _tell(self, fields: dict[bytes, bytes]) -> None:
-        self.wake(fields.get(b"a", b"").decode().split())
+        self.wake(fields.get(b"a", b"").decode("utf-8", "replace").split())
         self._tell_registry(fields.get(b"v"))
 
     def _tell_registry(self, version: bytes | None) -> None:
-        if version is not None and int(version) > self._registry:
+        if version is not None and version.isdigit() and int(version) > self._registry:
             self._registry = int(version)
             for callback in self._registry_callbacks:
                 callback(self._registry)

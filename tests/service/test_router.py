@@ -94,6 +94,20 @@ async def test_a_tampered_decision_is_told_and_holds_up_nothing(store: Store, se
     assert (await store.routing.lag()).entries == 0
 
 
+async def test_garbled_notes_of_what_was_routed_to_whom_do_no_harm(store: Store, server: Server) -> None:
+    world, router = World(), router_of(store)
+    for _ in range(3):
+        await world.post(store, ["pk.a1", "pk.a2"])
+        await drain(router)
+    with server.client() as client:
+        for agency, note in ((b"pk.a1", b"garbled"), (b"pk.a2", b"|"), (b"\xff", b"1-x|"), (b"pk.a3", b"")):
+            client.hset(names.ROUTED_TO, agency, note)
+    await router.reconcile()
+    await world.post(store, ["pk.a1", "pk.a2", "pk.a3"])
+    await drain(router)
+    await world.check(store)
+
+
 async def test_an_item_for_nobody_is_routed_to_nobody(store: Store) -> None:
     world, router = World(), router_of(store)
     await world.post(store, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -150,3 +151,15 @@ async def test_a_registry_that_was_there_before_is_told_to_a_new_process(
     await other.ticks.close()
     await other.connections.close()
     assert told == [5]
+
+
+async def test_garbled_ticks_do_not_stop_the_reader(store: Store, server: Server) -> None:
+    with store.ticks.watch("pk.fia") as watch, server.client() as client:
+        await asyncio.sleep(0.1)
+        garbled: Any = ({"v": "no number"}, {"a": b"\xff\xfe"}, {"z": "z"})
+        for fields in garbled:
+            client.xadd(names.TICKS, fields)
+        client.hset(names.STATE, "registry", "no number")
+        assert not await watch.wait(0.1)
+        await store.routing.announce(["pk.fia"])
+        assert await watch.wait(2)
