@@ -76,6 +76,9 @@ ADDRESS_JSON = address_json(Address(fixed("s"), (MOI,)))
     ("body", "pointer", "hint"),
     [
         pytest.param([JSON], "", "", id="a-list"),
+        pytest.param(["statement"], "", "", id="a-list-that-names-it"),
+        pytest.param("statement", "", "", id="a-text-that-names-it"),
+        pytest.param(5, "", "", id="a-number"),
         pytest.param({}, "", "", id="an-empty-object"),
         pytest.param(JSON, "", "statement", id="an-envelope-by-itself"),
         pytest.param(bulletin_fields(EXCHANGE, FIA), "", "signed", id="a-bulletin-that-nobody-signed"),
@@ -129,8 +132,10 @@ def test_what_is_no_json_of_ours_is_refused(body: bytes, error: type[HarkaraErro
 def test_a_receipt_is_a_statement_by_itself() -> None:
     receipt = sign_receipt(EXCHANGE, MOI, STATEMENT, fixed("sealed"))
     assert admission.read_statement_body(json.dumps(dsse.to_json(receipt)).encode()) == receipt
-    with pytest.raises(Malformed):
-        admission.read_statement_body(post_body(receipt))
+    twice = replace(receipt, signatures=receipt.signatures * 2)
+    for body in (post_body(receipt), json.dumps(dsse.to_json(twice)).encode()):
+        with pytest.raises(Malformed):
+            admission.read_statement_body(body)
 
 
 @settings(max_examples=100)

@@ -183,6 +183,7 @@ def changed(path: tuple[Any, ...], value: Any) -> Any:
         pytest.param(
             ("entries", 0, "references", 0), ["bulletin"], "/entries/0/references/0", id="half-a-pair"
         ),
+        pytest.param(("entries", 0, "references", 0), "ab", "/entries/0/references/0", id="a-text-of-two"),
         pytest.param(
             ("entries", 0, "references", 1, 1),
             fixed("4").hex().upper(),
