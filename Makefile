@@ -70,7 +70,13 @@ check: $(VENV)/.develop ## format, lint, types, architecture, contract, packagin
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	@# the schema of compose files comes with check-jsonschema
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
-	$(BIN)/python -m pytest -n auto tests/architecture tests/contract tests/packaging tests/protocol/test_json_schema.py
+	@# thousands of requests to a broker are for `make test`
+	$(BIN)/python -m pytest -n auto tests/architecture tests/contract tests/packaging tests/protocol/test_json_schema.py \
+		--ignore=tests/contract/test_schemathesis.py
+
+.PHONY: fuzz
+fuzz: $(VENV)/.develop ## fuzz every decoder, 5 minutes in all (ARGS="--seconds 60 --target bulletin")
+	$(BIN)/python -m tests.fuzz.campaign $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.develop ## posts per second beside what one would build by hand, as a ratio

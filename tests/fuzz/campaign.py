@@ -1,6 +1,6 @@
 """`make fuzz`: every target in turn, each for its share of the time. Ends with 1 when one found something.
 
-    python -m tests.fuzz --seconds 600 [--target bulletin] [--keep DIRECTORY]
+    python -m tests.fuzz.campaign --seconds 600 [--target bulletin] [--keep DIRECTORY]
 
 What was found lies in `build/fuzz/` and is told with the command that shows it again. With `--keep`, inputs
 that reached new code are kept there and are where the next run begins.
