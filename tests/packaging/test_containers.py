@@ -12,8 +12,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,6 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, ResponseError
 
-from broker.store.binary import find_binary
 from broker.store.safety import REQUIRED_COMMANDS
 from broker.store.store import Store
 
@@ -32,7 +29,6 @@ DEPLOY = REPOSITORY / "deploy"
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text("utf-8")
 COMPOSED: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSED["services"]
-PASSWORD = "b7f1c0ffee"
 
 each_service = pytest.mark.parametrize("name", sorted(SERVICES))
 
@@ -96,38 +92,6 @@ def test_only_what_the_image_is_made_of_reaches_the_builder() -> None:
     }
     assert {line[1:] for line in lines if line.startswith("!")} == copied
     assert lines.index("**/*.key") > lines.index("!broker")
-
-
-@pytest.fixture
-def store_url(tmp_path: Path) -> Iterator[str]:
-    """The composed store, started by its own script, on a socket. Gives the URL of the broker's account."""
-    secret, run, stored = tmp_path / "store-url", tmp_path / "run", tmp_path / "stored"
-    run.mkdir()
-    stored.mkdir()
-    secret.write_text(f"redis://harkara:{PASSWORD}@store:6379/0\n", "utf-8")
-    socket = run / "s"
-    process = subprocess.Popen(
-        ["sh", DEPLOY / "store.sh", "start", "--port", "0", "--unixsocket", socket],
-        env={
-            "PATH": "/usr/bin:/bin",
-            "STORE_URL_FILE": str(secret),
-            "STORE_SETTINGS": str(DEPLOY),
-            "STORE_RUN": str(run),
-            "STORE_DATA": str(stored),
-            "STORE_SERVER": str(find_binary()),
-        },
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        patience = time.monotonic() + 10
-        while not socket.exists():
-            assert process.poll() is None, "the store ended at once"
-            assert time.monotonic() < patience, "the store does not come up"
-            time.sleep(0.02)
-        yield f"unix://harkara:{PASSWORD}@{socket}"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 async def test_the_composed_store_is_safe_to_write_to(store_url: str) -> None:
