@@ -13,13 +13,14 @@ import click
 from broker.cli.agency_flags import AgencyFlags, agency_flags
 from broker.cli.command import command, flag
 from broker.cli.connection import connected
+from broker.cli.imported_before import posted_before
 from broker.cli.moment import whole_second
 from broker.cli.output import remark, result
 from broker.cli.refusals import brief, harmless
 from broker.cli.sources import Document, Source, announce, read_documents, source_flags, source_of
 from broker.client.agency import Agency
 from broker.client.items import Posted
-from broker.errors import HarkaraError, Unavailable, Unreachable
+from broker.errors import HarkaraError, IdConflict, Unavailable, Unreachable
 from broker.protocol import times
 
 EXAMPLE = """
@@ -105,18 +106,36 @@ class Printer:
 async def _post_all(
     connection: Agency, documents: list[Document], source: Source, anew: bool, printer: Printer
 ) -> list[HarkaraError]:
-    """Post one or many, print what was said about each, and give the refusals."""
+    """Post one or many, print what was said about each, and give the refusals of many."""
     if len(documents) == 1:
-        posted = await connection.post(documents[0].fields, to=source.to, except_=source.excepted, anew=anew)
-        printer.accepted(posted)
+        printer.accepted(await _post_one(connection, documents[0], source, anew))
         return []
     fields = [document.fields for document in documents]
     answers = await connection.post_many(fields, to=source.to, except_=source.excepted)
     failed: list[HarkaraError] = []
     for document, answer in zip(documents, answers, strict=True):
-        if isinstance(answer, Posted):
-            printer.accepted(answer, document.label)
-        else:
+        told = answer if isinstance(answer, Posted) else await _before(connection, document, source, answer)
+        if told is not None:
+            printer.accepted(told, document.label)
+        elif isinstance(answer, HarkaraError):
             printer.refused(answer, document.label)
             failed.append(answer)
     return failed
+
+
+async def _post_one(connection: Agency, document: Document, source: Source, anew: bool) -> Posted:
+    try:
+        return await connection.post(document.fields, to=source.to, except_=source.excepted, anew=anew)
+    except IdConflict as error:
+        if (before := await _before(connection, document, source, error)) is None:
+            raise
+        return before
+
+
+async def _before(
+    connection: Agency, document: Document, source: Source, error: HarkaraError
+) -> Posted | None:
+    if not document.imported:
+        return None
+    addressed = bool(source.to or source.excepted)
+    return await posted_before(connection, document.fields, error, addressed=addressed)

@@ -48,12 +48,13 @@ def group(name: str, agencies: tuple[str, ...], trust: TrustFiles, as_json: bool
 @command("revoke", example="$ harkara registry revoke pk.anf --data exchange")
 @click.argument("which", metavar="AGENCY|KID")
 @trust_flags
-@flag("--since", type=MOMENT, default="0s", help="From when it is void: a time.  [default: now]")
-def revoke(which: str, trust: TrustFiles, since: str, as_json: bool) -> None:
+@flag("--since", type=MOMENT, help="From when it is void: a time.  [default: now]")
+def revoke(which: str, trust: TrustFiles, since: str | None, as_json: bool) -> None:
     """Make a key void, or all keys of a member. KID may be the beginning of a key's id.
 
     What was stamped before --since stays verifiable. Brokers cut the live feeds of the key within a
-    second of taking the version.
+    second of taking the version. When a key was stolen, revoke the member first and then add the
+    card that harkara keys rotate --from 0s made: its fresh keys are not touched.
     """
 
     def edit(
@@ -73,7 +74,9 @@ def revoke(which: str, trust: TrustFiles, since: str, as_json: bool) -> None:
         if which not in cards and len(kids) > 1:
             raise MisuseError(f"{len(kids)} keys begin with {which}", "give more of the key's id")
         kept = [revocation for revocation in registry.revocations if revocation.kid not in kids]
-        fresh = [RevocationDocument(kid=kid, since=since) for kid in kids]
+        # To the microsecond: what was stamped a moment before stays verifiable.
+        void_from = since or times.format(now())
+        fresh = [RevocationDocument(kid=kid, since=void_from) for kid in kids]
         return msgspec.structs.replace(registry, revocations=[*kept, *fresh]), entitlements
 
     _edit(trust, edit, as_json)

@@ -52,6 +52,7 @@ class Document:
     label: str
     fields: dict[str, Any]
     announced: tuple[str, ...] = ()
+    imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ def _imported(content: bytes, form: Foreign, source: Source, originator: str) ->
             f"none of the {len(unread)} in the file can be posted",
             *(problem for one in unread for problem in one.error.problems),
         )
-    return Reading([Document(one.label, one.document, one.announced) for one in found], unread)
+    return Reading([Document(one.label, one.document, one.announced, imported=True) for one in found], unread)
 
 
 def _looks_like(content: bytes) -> Format:

@@ -34,6 +34,8 @@ def test_a_foreign_document_is_known_by_its_looks_and_becomes_a_bulletin(world: 
     done = world.must("pk.fia", "post", fresh(source), "--only-id", *TOLD)
     ids = done.out.split()
     assert ids
+    for item_id in ids:
+        world.routed("pk.fia", item_id)
     heard = {item["id"]: item["bulletin"] for item in world.feed("pk.anf")}
     assert all(heard[item_id]["category"] == "human-smuggling" for item_id in ids)
 
@@ -52,6 +54,28 @@ def test_the_same_document_posted_again_is_the_same_post(world: World) -> None:
     again = world.must("pk.fia", "post", report, "--json", *TOLD).out.splitlines()
     assert [json.loads(line)["id"] for line in again] == [json.loads(line)["id"] for line in first]
     assert all(json.loads(line)["repeated"] for line in again)
+
+
+def test_the_same_document_posted_from_another_machine_is_the_same_post(world: World) -> None:
+    report = fresh(REPORT)
+    first = world.must("pk.fia", "post", report, "--json", *TOLD).json
+    later = ("--category", "human-smuggling", "--marking", "TLP:AMBER", "--expires", "6d")
+    again = world.must("pk.fia", "post", report, "--json", *later, HARKARA_STATE="another").json
+    assert (again["id"], again["stmt"], again["repeated"]) == (first["id"], first["stmt"], True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(["--category", "drug-smuggling"], id="another-category"),
+        pytest.param(["--marking", "TLP:RED", "--to", "pk.anf"], id="to-others"),
+    ],
+)
+def test_the_same_document_with_another_meaning_is_refused(world: World, other: list[str]) -> None:
+    report = fresh(REPORT)
+    world.must("pk.fia", "post", report, *TOLD)
+    done = world.call("pk.fia", "post", report, "--json", *TOLD, *other)
+    assert (done.code, json.loads(done.err.splitlines()[-1])["code"]) == (3, "id-conflict")
 
 
 def test_what_the_source_lacks_is_asked_for_and_nothing_is_posted(world: World) -> None:

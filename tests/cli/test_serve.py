@@ -180,7 +180,7 @@ def test_a_new_member_is_heard_and_hears_as_soon_as_the_registry_is_published(li
     assert live.call("pk.ctd-punjab", "feed").code == 3
     published(live)
     posted = live.post("pk.fia", "--to", "pk.ctd-punjab")
-    assert [item["id"] for item in live.feed("pk.ctd-punjab")] == [posted]
+    assert live.ids("pk.ctd-punjab") == [posted]
     assert live.post("pk.ctd-punjab", category="terrorism")
 
 
@@ -195,6 +195,25 @@ def test_a_revoked_member_is_cut_off(live: World) -> None:
     assert live.call("pk.anf", "post", "-", given=live.bulletin()).code == 3
 
 
+def test_after_a_theft_fresh_keys_work_and_the_stolen_ones_do_not(live: World) -> None:
+    data, key, card = (
+        live.home / "exchange",
+        live.home / "pk.fia/pk.fia.key",
+        live.home / "pk.fia/pk.fia.card.json",
+    )
+    before = live.post("pk.fia", "--to", "pk.anf")
+    shutil.copytree(key.parent, "stolen")
+    must("keys", "rotate", key, "--card", card, "--from", "0s")
+    must("registry", "revoke", "pk.fia", "--data", data)
+    must("registry", "add", card, "--data", data)
+    published(live)
+    after = live.post("pk.fia", "--to", "pk.anf")
+    assert live.ids("pk.anf") == [before, after]
+    stolen = {"HARKARA_IDENTITY": "stolen/pk.fia.key", "HARKARA_STATE": "elsewhere"}
+    done = live.call("pk.fia", "post", "-", "--json", given=live.bulletin(), **stolen)
+    assert (done.code, done.refusal["code"]) == (3, "revoked-key")
+
+
 def test_rotated_keys_work_before_and_after_they_are_used(live: World) -> None:
     key = live.home / "pk.fia/pk.fia.key"
     card = live.home / "pk.fia/pk.fia.card.json"
@@ -205,7 +224,7 @@ def test_rotated_keys_work_before_and_after_they_are_used(live: World) -> None:
     published(live)
     time.sleep(max(0.0, used_at + 1 - time.monotonic()))
     after = live.post("pk.fia", "--to", "pk.anf")
-    assert [item["id"] for item in live.feed("pk.anf")] == [before, after]
+    assert live.ids("pk.anf") == [before, after]
     signers = []
     for posted in (before, after):
         live.must("pk.anf", "export", f"pk.fia/{posted}", "--proof", f"{posted}.json")

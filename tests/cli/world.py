@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,18 +144,46 @@ class World:
         return json.dumps(made.json | fields)
 
     def post(self, agency: str, *arguments: str, **fields: Any) -> str:
-        """Post a new bulletin as an agency, and give its id."""
+        """Post a new bulletin as an agency, wait until it is in all inboxes, and give its id."""
         done = self.must(agency, "post", "-", "--only-id", *arguments, given=self.bulletin(**fields))
-        return done.out.strip()
+        return self.routed(agency, done.out.strip())
+
+    def routed(self, agency: str, item_id: str) -> str:
+        """Wait until what an agency posted is in all inboxes (accepted means on disk, not yet routed)."""
+        self._until(
+            lambda: all(
+                row["routed"] for row in self.must(agency, "receipts", item_id, "--json").json["delivered"]
+            )
+        )
+        return item_id
 
     def feed(self, agency: str, *arguments: str) -> list[Any]:
         """Give what the feed of an agency prints, by default all of its inbox."""
         done = self.must(agency, "feed", "--json", *(arguments or ("--after", "0")))
         return [json.loads(line) for line in done.out.splitlines()]
 
+    def ids(self, agency: str, *arguments: str) -> list[str]:
+        """Give the ids of what the feed of an agency prints. Everything in it verifies."""
+        items = self.feed(agency, *arguments)
+        assert all(item["verified"] for item in items), items
+        return [item["id"] for item in items]
+
     def number_of(self, agency: str, item_id: str) -> str:
-        """Give the number that an item has in the inbox of an agency."""
-        return str(next(item["number"] for item in self.feed(agency) if item.get("id") == item_id))
+        """Wait until an item is in the inbox of an agency, and give the number that it has there."""
+        found: list[int] = []
+
+        def look() -> bool:
+            found[:] = [item["number"] for item in self.feed(agency) if item.get("id") == item_id]
+            return bool(found)
+
+        self._until(look)
+        return str(found[0])
+
+    def _until(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_S
+        while not holds():
+            assert time.monotonic() < deadline, "it did not come to hold"
+            time.sleep(0.05)
 
 
 def make_exchange(home: Path) -> Path:
