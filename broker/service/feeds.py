@@ -15,13 +15,14 @@ from typing import Any
 
 from broker.errors import HarkaraError, Unavailable
 from broker.protocol import dsse
-from broker.protocol.delivery import entry_json, item_json
+from broker.protocol.delivery import entry_json
 from broker.protocol.registry import Registry
 from broker.service.allowance import Allowance
 from broker.service.clock import Clock
 from broker.service.cursor import Cursor
 from broker.service.heads import Heads
 from broker.service.reading import Reading, Window
+from broker.service.shared_json import SharedJson
 from broker.service.trust import Trust
 from broker.store.ticks import Ticks
 
@@ -34,7 +35,7 @@ WINDOW_ITEMS = 100
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
     """One event: `bulletin` and `receipt` have their number as `id`; `head`, `notice` and `ping`
-    have none.
+    have none. `data` is for one encoder: parts of an item stand encoded already (`SharedJson`).
     """
 
     event: str
@@ -60,6 +61,7 @@ class Feeds:
         self._ticks = ticks
         self._clock = clock
         self._allowance = allowance
+        self._json = SharedJson()
         self.live = 0
         """How many feeds are open."""
         self._stopping = False
@@ -79,7 +81,7 @@ class Feeds:
         """
         with self._allowance.feed(agency), self._counted(), self._ticks.watch(agency) as watch:
             window = await self._read(agency, kid, cursor)
-            feed = _Feed(cursor.after)
+            feed = _Feed(cursor.after, self._json)
             while True:
                 for event in feed.items(window):
                     yield event
@@ -116,8 +118,9 @@ class Feeds:
 class _Feed:
     """What one feed has told its reader, and when."""
 
-    def __init__(self, after: int) -> None:
+    def __init__(self, after: int, json: SharedJson) -> None:
         self.after = after
+        self._json = json
         self._entry_told = 0
         self._head_told = -1
         self._head_at = -HEAD_SECONDS
@@ -126,7 +129,7 @@ class _Feed:
     def items(self, window: Window) -> Iterator[FeedEvent]:
         entries = {number: entry for entry in window.entries for number in range(entry.first, entry.last + 1)}
         for item in window.items:
-            fields = item_json(item)
+            fields = self._json.of(item)
             if item.number > self._entry_told:
                 # Once an entry, with its first item that is sent: the reader computes the chain from it.
                 fields["entry"] = entry_json(entries[item.number])
