@@ -32,7 +32,7 @@ from broker.protocol.blind import (
     read_blind_post,
 )
 from broker.protocol.bulletin import read_bulletin
-from broker.protocol.digests import statement_digest
+from broker.protocol.digests import Address, statement_digest
 from broker.protocol.encoding import pack
 from broker.protocol.keys import HPKE, SigningKey, read_sealing_public
 from broker.protocol.pairkeys import (
@@ -42,7 +42,16 @@ from broker.protocol.pairkeys import (
     pair_key_id,
     seal_pair_key,
 )
-from broker.protocol.sealing import BY_BROKER, BY_ORIGINATOR, SEAL_TYPE, BulletinHeader, Content, Sealed, seal
+from broker.protocol.sealing import (
+    BY_BROKER,
+    BY_ORIGINATOR,
+    SEAL_TYPE,
+    BulletinHeader,
+    Content,
+    ReceiptHeader,
+    Sealed,
+    seal,
+)
 from broker.protocol.stamp import STAMP_TYPE
 from tests.exchange_fixtures import (
     ANF,
@@ -97,6 +106,19 @@ def test_a_blind_post_is_read_back_and_checked() -> None:
 def test_a_blind_post_without_address_is_taken_when_none_is_committed_to() -> None:
     without = replace(post(address_digest=None), address=None)
     assert check_blind_post(read_blind_post(without.pack()), REGISTRY, NOW).header.address_digest is None
+
+
+def test_a_blind_post_may_only_except_somebody() -> None:
+    address = Address(fixed("s"), (), (ANF,))
+    given = replace(post(address_digest=address.digest()), address=address)
+    assert check_blind_post(read_blind_post(given.pack()), REGISTRY, NOW).header.address_digest
+
+
+def test_a_receipt_is_no_blind_post() -> None:
+    header = ReceiptHeader(EXCHANGE.id, BY_ORIGINATOR, FIA, SIGNER.kid, FIA, BULLETIN.id, HEADER.stmt, 1)
+    sealed, _ = seal(header, Content(STATEMENT, None), fixed("blind entropy"))
+    with pytest.raises(Malformed):
+        check_blind_post(resealed(sealed), REGISTRY, NOW)
 
 
 def resealed(sealed: Sealed) -> BlindPost:
@@ -185,6 +207,10 @@ WRAPS = [[member, wrap] for member, wrap in sorted(GOOD.wraps.items())]
         ),
         pytest.param(
             pack("blind post", H, C, S, O, [ADDRESS.salt, [MOI, MOI], []], WRAPS), id="a-name-twice"
+        ),
+        pytest.param(
+            pack("blind post", H, C, S, O, [ADDRESS.salt, [f"pk.a{n}" for n in range(4097)], []], WRAPS),
+            id="too-many-names",
         ),
         pytest.param(pack("blind post", H, C, S, O, OPENED, WRAPS[::-1]), id="members-out-of-order"),
         pytest.param(pack("blind post", H, C, S, O, OPENED, [WRAPS[0], WRAPS[0]]), id="a-member-twice"),
