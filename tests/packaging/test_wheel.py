@@ -97,7 +97,8 @@ def test_the_wheel_installs_the_command(wheel: zipfile.ZipFile) -> None:
 
 
 def test_two_builds_of_one_source_are_the_same_bytes(tmp_path: Path) -> None:
-    first, second = copy_project(tmp_path / "first"), copy_project(tmp_path / "deeper" / "second")
+    first = copy_project(tmp_path / "first")
+    second = Path(shutil.copytree(first, tmp_path / "deeper" / "second"))
     for path in second.rglob("*.py"):
         path.chmod(0o600)
         os.utime(path, (1_000_000_000, 1_000_000_000))
