@@ -71,11 +71,13 @@ async def _post_until_told(agency: Agency, ministry: Ministry, count: int, accep
         accepted.append(await agency.post(ministry.document(agency.id, text=text)))
 
 
+@pytest.mark.timeout(150)
 async def test_p1_nothing_accepted_is_lost_when_broker_and_store_are_killed_again_and_again(
     ministry: Ministry,
 ) -> None:
     accepted: list[Posted] = []
-    async with ministry.connect(FIA) as fia, ministry.connect(MOI) as moi:
+    # On a loaded machine a restart takes its time: the posts wait for it, as an agency's would.
+    async with ministry.connect(FIA, patience=60.0) as fia, ministry.connect(MOI, patience=60.0) as moi:
         posting = asyncio.gather(
             *(_post_until_told(agency, ministry, 40, accepted) for agency in (fia, moi) for _ in range(2))
         )
