@@ -44,7 +44,7 @@ def read_private(path: Path, what: str, hint: str = "") -> bytes:
     with _opened(path, what, hint) as file:
         # The opened file is asked, not the name: it cannot be exchanged in between.
         found = os.fstat(file.fileno())
-        if POSIX and stat.S_IMODE(found.st_mode) & OTHERS:
+        if POSIX and stat.S_IMODE(found.st_mode) & _closed_to(path):
             mode = stat.S_IMODE(found.st_mode)
             raise UnsafeConfiguration(
                 f"{path} holds private keys and can be read by others (mode {mode:04o}): chmod 600 {path}"
@@ -100,6 +100,16 @@ _BINARY: Final = getattr(os, "O_BINARY", 0)
 
 def _mode(private: bool) -> int:
     return 0o600 if private else 0o644
+
+
+def _closed_to(path: Path) -> int:
+    """Give the permission bits that a file of secrets must not have.
+
+    systemd gives a service its credentials by an access list in a directory that only the service can enter;
+    the list's mask shows as the group's bits, and no group has it.
+    """
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    return OTHERS & ~stat.S_IRGRP if given and path.parent == Path(given) else OTHERS
 
 
 def _opened(path: Path, what: str, hint: str) -> BinaryIO:
