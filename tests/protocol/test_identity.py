@@ -152,7 +152,8 @@ EXCHANGE_DOCUMENT: dict[str, Any] = json.loads(EXCHANGE.document())
 
 
 def test_an_exchange_is_read_back_with_the_same_id() -> None:
-    assert read_exchange(EXCHANGE.document()).id == EXCHANGE.id
+    for exchange in (EXCHANGE, replace_exchange(k=1), replace_exchange(k=3)):
+        assert read_exchange(exchange.document()).id == exchange.id
 
 
 def test_the_order_of_its_root_keys_does_not_change_an_exchange() -> None:
