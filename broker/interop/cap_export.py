@@ -20,7 +20,6 @@ from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
 from broker.interop.cap_alert import Part
 from broker.interop.cap_export_areas import area_parts
-from broker.interop.cap_export_kept import Kept
 from broker.interop.cap_export_resources import resource_parts
 from broker.interop.cap_table import (
     ACTION_PARAMETER,
@@ -32,6 +31,7 @@ from broker.interop.cap_table import (
     rows_of,
     scope_of,
 )
+from broker.interop.export_kept import Kept
 from broker.interop.source_times import read_time
 from broker.interop.wording import language_tag
 from broker.protocol import times

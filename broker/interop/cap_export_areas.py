@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from broker.interop.cap_alert import Part
 from broker.interop.cap_areas import ISO_CODE_NAME
-from broker.interop.cap_export_kept import Kept
 from broker.interop.cap_table import scope_of
+from broker.interop.export_kept import Kept
 from broker.protocol.areas import Area, MultiPolygon, Point, Polygon
 
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 
 from broker.interop.cap_alert import Part
-from broker.interop.cap_export_kept import Kept
 from broker.interop.cap_resources import file_name
 from broker.interop.cap_table import ORIGINAL_NAME, rows_of, scope_of
+from broker.interop.export_kept import Kept
 from broker.protocol.attachments import Attachment
 from broker.protocol.bulletin import Bulletin
 

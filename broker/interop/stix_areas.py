@@ -7,9 +7,12 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+import msgspec
+
+from broker.interop.stix_native import native_area, own_part, said_natively
 from broker.interop.stix_source import Taking
-from broker.interop.stix_table import EXTENSION
 from broker.protocol import limits
+from broker.protocol.areas import Area
 
 _ISO_AREA: Final = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 _NAMES: Final = ("name", "description", "city", "administrative_area", "country", "region", "street_address")
@@ -33,13 +36,13 @@ def map_areas(takings: list[Taking]) -> list[dict[str, Any]]:
 
 def _own(one: Taking) -> dict[str, Any] | None:
     """Give the area that an export of ours wrote whole into our extension."""
-    match one.thing.get("extensions"):
-        case {**extensions}:
-            match extensions.get(EXTENSION):
-                case {"area": {"name": str()} as area}:
-                    one.taken |= set(one.thing)
-                    return dict(area)
-    return None
+    area = own_part(one.thing, "area") or {}
+    try:
+        msgspec.convert(area, Area)
+    except msgspec.ValidationError:
+        return None
+    one.taken |= said_natively(one.thing, native_area(area))
+    return area
 
 
 def _area(one: Taking) -> dict[str, Any]:

@@ -19,11 +19,12 @@ from typing import Any, Final, TypeAlias
 from broker.errors import Malformed, Problem, TooLarge, shorten
 from broker.interop.imported import IMPORT_SOURCE_BYTES, Refused
 from broker.interop.source_times import read_time
+from broker.interop.stix_table import EXTENSION_OBJECTS
 from broker.protocol import strictjson
 
 StixObject: TypeAlias = dict[str, Any]
 
-_DEPTH_LEVELS: Final = 32
+SOURCE_DEPTH_LEVELS: Final = 32
 _ID: Final = re.compile(
     r"([a-z0-9][a-z0-9-]*[a-z0-9])--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII
 )
@@ -55,7 +56,7 @@ def find_stories(source: bytes) -> list[Story | Refused]:
     if source.lstrip()[:1] == b"<":
         raise Malformed("this is XML: STIX 1 is not read, convert it to STIX 2.1 (JSON)")
     value = strictjson.decode(
-        source.removeprefix(b"\xef\xbb\xbf"), max_bytes=IMPORT_SOURCE_BYTES, max_depth=_DEPTH_LEVELS
+        source.removeprefix(b"\xef\xbb\xbf"), max_bytes=IMPORT_SOURCE_BYTES, max_depth=SOURCE_DEPTH_LEVELS
     )
     found: list[Story | Refused] = []
     for pointer, bundle in _bundles(value):
@@ -101,6 +102,8 @@ def _stories_of(pointer: str, bundle: StixObject) -> list[Story | Refused]:
     by_id: dict[str, StixObject] = {}
     where: dict[str, str] = {}
     for n, one in enumerate(objects):
+        if one in EXTENSION_OBJECTS:
+            continue  # they define our extension, and tell nothing
         if (twin := by_id.get(one["id"])) is not None:
             notes.append(f"{one['id']} is there more than once, its latest version is taken")
             if _version(twin) >= _version(one):

@@ -44,7 +44,7 @@ def keep_rest(story: Story, takings: list[Taking], main: Taking, draft: Draft) -
     if story.bundle:
         draft.keep("bundle", story.bundle, "/id")
     _name_scopes(takings, main)
-    kept = [(one, name, _as_text(value)) for one in takings for name, value in _left(one)]
+    kept = [(one, name, as_text(value)) for one in takings for name, value in _left(one)]
     if len(kept) <= _ROOM_ITEMS and all(len(text) <= limits.NOTE_CHARS for _, _, text in kept):
         for one, name, text in kept:
             draft.keep(_key(one, name), text, f"{one.at}/{name}")
@@ -94,7 +94,7 @@ def _rank(main: bool, name: str) -> int:
     return 0 if main or name == "id" else _TELLING.index(name) if name in _TELLING else len(_TELLING)
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Give a string as it stands, unless it would read as JSON (or is blank); everything else as JSON."""
     if isinstance(value, str) and value and paragraphs(value) == value:
         try:

@@ -17,33 +17,12 @@ from broker.interop.stix_keeping import keep_rest
 from broker.interop.stix_markings import map_marking
 from broker.interop.stix_source import Taking
 from broker.interop.stix_subjects import map_subjects
-from broker.interop.stix_table import EXTENSION, EXTENSION_FIELDS
-from broker.interop.stix_text import map_text
+from broker.interop.stix_table import EXTENSION, EXTENSION_FIELDS, main_of
+from broker.interop.stix_text import map_text, take_text
 from broker.protocol import times
 from broker.protocol.subjects import PROTECTED_ROLES
 from broker.protocol.vocabulary import OPEN_MARKINGS
 
-_TELLING_TYPES: Final = (
-    "report",
-    "grouping",
-    "incident",
-    "campaign",
-    "note",
-    "opinion",
-    "intrusion-set",
-    "threat-actor",
-    "malware",
-    "tool",
-    "infrastructure",
-    "attack-pattern",
-    "vulnerability",
-    "indicator",
-    "observed-data",
-    "identity",
-    "location",
-    "course-of-action",
-)
-"""Of a bundle without a report the first of these gives the headline."""
 _CERTAINTIES: Final = ((70, "Likely"), (30, "Possible"), (1, "Unlikely"))
 """STIX 2.1, appendix A, "None / Low / Med / High": the least confidence of each step."""
 _E164: Final = re.compile(r"(?:\+|\b00)\d[\d ().-]{5,24}\d", re.ASCII)
@@ -60,7 +39,9 @@ def map_story(story: Story, originator: str, defaults: ImportDefaults, now: int,
     _status(main, own, draft)
     fill_category(draft, own.get("category"), defaults, f"{main.at}/category")
     map_marking(story, defaults, draft)
-    if draft.fields["type"] != "Cancel" or main.text("name"):
+    if "text" in own:
+        take_text(main, takings, own["text"], draft)
+    elif draft.fields["type"] != "Cancel" or main.text("name"):
         map_text(main, takings, draft)
     _judgements(main, own, draft)
     fill_expires(draft, _own_expiry(own, main, draft), defaults, now, f"{main.at}/extensions")
@@ -75,10 +56,8 @@ def map_story(story: Story, originator: str, defaults: ImportDefaults, now: int,
 
 
 def _main(story: Story, takings: list[Taking]) -> Taking:
-    if story.report is not None:
-        return next(one for one in takings if one.thing is story.report)
-    order = {kind: n for n, kind in enumerate(_TELLING_TYPES)}
-    return min(takings, key=lambda one: order.get(one.type, len(order)))
+    main = main_of(story.objects) if story.report is None else story.report
+    return next(one for one in takings if one.thing is main)
 
 
 def _names(story: Story, main: Taking, originator: str, draft: Draft) -> None:
@@ -118,7 +97,7 @@ def _own_extension(main: Taking) -> dict[str, Any]:
     """Give what an export of ours wrote into our extension of the report, and take it."""
     match main.thing.get("extensions"):
         case {**extensions} if isinstance(own := extensions.get(EXTENSION), dict):
-            if len(extensions) == 1 and set(own) <= {*EXTENSION_FIELDS, "extension_type"}:
+            if len(extensions) == 1 and set(own) <= {*EXTENSION_FIELDS, "extension_type", "subject", "area"}:
                 main.taken.add("extensions")
             return {name: own[name] for name in EXTENSION_FIELDS if name in own}
     return {}

@@ -12,11 +12,15 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, Final, get_args
 
+import msgspec
+
 from broker.interop.stix_document import Story
+from broker.interop.stix_native import native_subject, own_part, said_natively
 from broker.interop.stix_source import Taking
-from broker.interop.stix_table import EXTENSION, PERSON_PROPERTIES, VEHICLE_PROPERTIES
+from broker.interop.stix_table import PERSON_PROPERTIES, VEHICLE_PROPERTIES
 from broker.protocol import limits
 from broker.protocol.subjects import PROTECTED_ROLES, Role
+from broker.protocol.subjects import Subject as ClosedSubject
 
 Subject = dict[str, Any]
 
@@ -52,7 +56,9 @@ def map_subjects(story: Story, takings: list[Taking]) -> list[Subject]:
     authors = {one.text("created_by_ref") for one in takings}
     subjects: list[Subject] = []
     for one in takings:
-        if one.type not in _MAKERS or (one.type == "identity" and one.id in authors):
+        if (one.type not in _MAKERS and own_part(one.thing, "subject") is None) or (
+            one.type == "identity" and one.id in authors
+        ):
             continue
         if len(subjects) == limits.SUBJECTS_ITEMS:
             one.draft.say(
@@ -60,7 +66,7 @@ def map_subjects(story: Story, takings: list[Taking]) -> list[Subject]:
             )
             continue
         before = set(one.taken)
-        subject = _own(one) or _MAKERS[one.type](one, roles)
+        subject = _own(one) or (_MAKERS[one.type](one, roles) if one.type in _MAKERS else None)
         if subject is None:
             one.taken = before
             continue
@@ -73,13 +79,13 @@ def map_subjects(story: Story, takings: list[Taking]) -> list[Subject]:
 
 def _own(one: Taking) -> Subject | None:
     """Give the subject that an export of ours wrote whole into our extension."""
-    match one.thing.get("extensions"):
-        case {**extensions}:
-            match extensions.get(EXTENSION):
-                case {"subject": {"type": str()} as subject}:
-                    one.taken |= set(one.thing)
-                    return dict(subject)
-    return None
+    subject = own_part(one.thing, "subject") or {}
+    try:
+        msgspec.convert(subject, ClosedSubject)
+    except msgspec.ValidationError:
+        return None
+    one.taken |= said_natively(one.thing, native_subject(subject, one.type))
+    return subject
 
 
 def _roles(story: Story) -> dict[str, str]:
@@ -260,7 +266,6 @@ _MAKERS: Final[dict[str, Callable[[Taking, dict[str, str]], Subject | None]]] = 
     "vehicle": _vehicle,
     "x-vehicle": _vehicle,
     "x-misp-object": _misp_object,
-    "x-harkara-subject": lambda _one, _roles: None,
     "phone-number": _phone,
     "user-account": _account,
     "email-addr": _email,

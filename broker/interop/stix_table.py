@@ -9,7 +9,7 @@ as it is, unless it would read as JSON; everything else is JSON.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,64 @@ reads it.
 """
 EXTENSION_FIELDS: Final = (
     "category", "status", "urgency", "severity", "certainty", "onset", "expires", "handling", "evaluation",
-    "contact", "action", "warnings",
+    "contact", "action", "warnings", "text",
 )  # fmt: skip
 """Fields of a bulletin that stand in the extension of a report, under their own names."""
+
+
+def main_of(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give the object that a bundle without a report is about: the first of the most telling type that is
+    there.
+    """
+    order = {kind: n for n, kind in enumerate(_TELLING_TYPES)}
+    return min(objects, key=lambda one: order.get(one["type"], len(order)))
+
+
+_TELLING_TYPES: Final = (
+    "report",
+    "grouping",
+    "incident",
+    "campaign",
+    "note",
+    "opinion",
+    "intrusion-set",
+    "threat-actor",
+    "malware",
+    "tool",
+    "infrastructure",
+    "attack-pattern",
+    "vulnerability",
+    "indicator",
+    "observed-data",
+    "identity",
+    "location",
+    "course-of-action",
+)
+"""Of a bundle without a report the first of these gives the headline."""
+
+_PUBLISHER: Final = "identity--b2d3a3a1-6e0b-5b7e-8a35-0d7a1e2f4c90"
+EXTENSION_OBJECTS: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "type": "identity",
+        "spec_version": "2.1",
+        "id": _PUBLISHER,
+        "created": "2026-01-01T00:00:00.000Z",
+        "modified": "2026-01-01T00:00:00.000Z",
+        "name": "Harkara",
+        "identity_class": "system",
+    },
+    {
+        "type": "extension-definition",
+        "spec_version": "2.1",
+        "id": EXTENSION,
+        "created": "2026-01-01T00:00:00.000Z",
+        "modified": "2026-01-01T00:00:00.000Z",
+        "created_by_ref": _PUBLISHER,
+        "name": "Harkara bulletin",
+        "description": "What a Harkara bulletin says and STIX has no property for.",
+        "schema": "schemas/bulletin.schema.json",
+        "version": "1.0.0",
+        "extension_types": ["property-extension"],
+    },
+)
+"""What an export adds to define our extension, and an import does not keep."""

@@ -34,6 +34,28 @@ def map_text(main: Taking, takings: list[Taking], draft: Draft) -> None:
             _translate(one, draft)
 
 
+def take_text(main: Taking, takings: list[Taking], text: Any, draft: Draft) -> None:
+    """Fill `text` with what an export of ours wrote whole; what says the same in STIX's words is taken
+    too.
+    """
+    draft.fields["text"] = text
+    blocks = text if isinstance(text, dict) else {}
+    said = [block for block in blocks.values() if isinstance(block, dict)]
+    if main.type == "report":
+        first = said[0] if said else {}
+        pairs = (
+            ("name", first.get("headline")),
+            ("description", first.get("description")),
+            ("lang", next(iter(blocks), "")),
+        )
+        main.taken |= {name for name, value in pairs if main.thing.get(name) == value}
+    for one in takings:
+        if one.type == "language-content" and one.thing.get("object_ref") == main.id:
+            contents = one.thing.get("contents")
+            if isinstance(contents, dict) and set(contents) <= set(blocks):
+                one.taken.add("contents")
+
+
 def _translate(one: Taking, draft: Draft) -> None:
     contents = one.thing.get("contents")
     if not isinstance(contents, dict):

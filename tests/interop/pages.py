@@ -85,6 +85,11 @@ into bulletins. This page is made from `broker/interop/stix_table.py`, and a tes
   the scope is nothing for the report, `subject3` or `area2` for what became one, else the type, numbered
   from the second on (`indicator`, `indicator2`). A string stands as it is, unless it would read as JSON;
   everything else is JSON. What of a victim or witness has no field stands in the subject's note instead.
+- **The way out.** `broker.interop.stix_export.to_stix` gives the bundle of a bulletin, valid by OASIS'
+  schemas. Objects that were attached or kept go out as they were; a bulletin of one's own becomes a report by
+  its originator, with an object for each subject and area, and our extension for what STIX has no property
+  for. Every object is marked with the bulletin's TLP 2.0. Victims and witnesses are withheld. An Update or
+  Cancel that was not imported goes out as a report of its own.
 - **What does not fit there** (more than 255 correlations, a value of more than 4,096 characters) is
   attached: all objects, whole, as `stix-bundle.json`. Above 128 KiB the source is refused: split it into
   bundles of fewer objects.

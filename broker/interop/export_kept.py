@@ -4,7 +4,7 @@ name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from broker.protocol.bulletin import Correlation
 
@@ -27,6 +27,10 @@ class Kept:
     def has(self, key: str) -> bool:
         """Tell whether there is such a key."""
         return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        """Give all keys, in order."""
+        return iter(self._values)
 
     def peek(self, key: str) -> str:
         """Give the first text of a key, without using it; "" when there is none."""
