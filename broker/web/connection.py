@@ -93,7 +93,7 @@ class Connection(web.RequestHandler):
             whole.close()
             return
         self._peer = peer
-        _cut_when_unread(whole, self._limits.write_seconds)
+        cut_when_unread(whole, self._limits.write_seconds)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -225,9 +225,10 @@ def _unreadable(exc: BaseException | None, limits: Limits) -> Malformed:
     return Malformed("not an HTTP/1.1 request", Problem("", "RFC 9112", "bytes that are not"))
 
 
-def _cut_when_unread(transport: asyncio.Transport, seconds: float) -> None:
-    # The kernel's own limit, below ours: a closed connection whose last bytes nobody takes must not stay
-    # for ever.
+def cut_when_unread(transport: asyncio.Transport, seconds: float) -> None:
+    """Set the kernel's own limit, below ours: a closed connection whose last bytes nobody takes must not stay
+    for ever.
+    """
     found = transport.get_extra_info("socket")
     if (
         found is not None

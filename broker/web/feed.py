@@ -22,7 +22,7 @@ from broker.service.cursor import Cursor
 from broker.service.feeds import FeedEvent
 from broker.store.cancelling import end
 from broker.web.body import refuse_body
-from broker.web.connection import connection_of
+from broker.web.connection import connection_of, cut_when_unread
 from broker.web.context import CALLERS, LIMITS, SERVICE
 from broker.web.limits import Limits
 from broker.web.negotiation import EVENTS, choose
@@ -59,7 +59,7 @@ async def feed(request: web.Request) -> web.StreamResponse:
         )
         # Chunks end themselves; for HTTP/1.0 the end of the connection is the end of the feed.
         stream.force_close()
-        _bound_buffers(request, request.app[LIMITS])
+        _bound_connection(request, request.app[LIMITS])
         await stream.prepare(request)
         await _pass_on(request, stream, first, events)
     return stream
@@ -137,11 +137,12 @@ async def _take_ready(ready: asyncio.Queue[FeedEvent | None]) -> tuple[bytes, bo
     return bytes(frames), True
 
 
-def _bound_buffers(request: web.Request, limits: Limits) -> None:
+def _bound_connection(request: web.Request, limits: Limits) -> None:
     # The kernel would give a stalled reader 2.8 MB of buffers; a feed needs a frame or two.
     transport = request.transport
     if transport is None:
         return
+    cut_when_unread(transport, limits.feed_lost_seconds)
     transport.set_write_buffer_limits(high=limits.feed_buffer_bytes // 2)
     found = transport.get_extra_info("socket")
     if found is not None:

@@ -42,6 +42,10 @@ class Limits:
     """Socket buffer of one feed: a stalled reader holds this, not the 2.8 MB that the kernel would give it.
     """
     feed_queue_events: int = 16
+    feed_lost_seconds: float = 120.0
+    """A feed whose peer is gone without a word. Longer than `write_seconds`: the kernel counts from when the
+    peer's window closed, however much it takes in between, and would cut a reader that is only slow.
+    """
 
     shutdown_seconds: float = 10.0
     """How long requests that have begun may take when the broker stops."""
