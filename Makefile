@@ -96,6 +96,10 @@ vectors: $(VENV)/.develop ## write schemas/vectors/ from fixed entropy
 vectors: $(VENV)/.develop ## write schemas/vectors/ anew from fixed entropy
 	$(BIN)/python -m tests.vectors.make_vectors
 
+.PHONY: licences
+licences: $(VENV)/.develop ## write docs/licences.md and docs/sbom.cdx.json (CycloneDX) from the lock files
+	$(BIN)/python -m tests.packaging.write_licences
+
 .PHONY: build
 build: $(VENV)/.develop ## the wheel, in dist/, the same bytes each time
 	rm -rf dist

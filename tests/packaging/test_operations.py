@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from prometheus_client import Counter, Gauge, Histogram, Info
 
+from broker.cli.main import harkara
 from broker.service.metrics import Metrics
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -197,8 +199,8 @@ def test_the_service_starts_a_broker_with_variables_that_it_knows() -> None:
     found = directives(UNIT)
     program, *arguments = found["ExecStart"][0].split()
     assert (Path(program).name, arguments) == ("harkara", ["serve"])
-    harkara = str(Path(sys.executable).with_name("harkara"))
-    told = subprocess.run([harkara, "serve", "--help"], capture_output=True, text=True, check=True).stdout
+    program = str(Path(sys.executable).with_name("harkara"))
+    told = subprocess.run([program, "serve", "--help"], capture_output=True, text=True, check=True).stdout
     told = re.sub(r"\s+", "", told)
     names = [value.partition("=")[0] for value in found["Environment"]]
     assert [name for name in names if name not in told] == []
@@ -280,21 +282,37 @@ def test_every_check_of_the_health_page_is_told_of() -> None:
     assert {name.rstrip(":") for name in named} == told
 
 
-def test_every_command_that_the_page_shows_is_a_command() -> None:
-    harkara = str(Path(sys.executable).with_name("harkara"))
-    shown = {
-        tuple(re.match(r"(?:[a-z]+ )*", words + " ")[0].split()[:2])  # type: ignore[index]
-        for words in re.findall(
-            r"\bharkara ((?:[a-z]+ ?)+)", "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.S))
-        )
-    }
-    assert ("serve",) in {words[:1] for words in shown}
-    wrong = []
-    for words in shown:
-        for tried in (words, words[:1]):
-            done = subprocess.run([harkara, *tried, "--help"], capture_output=True, text=True, check=False)
-            if done.returncode == 0:
-                break
-        else:
-            wrong.append(words)
-    assert wrong == []
+def test_every_command_and_flag_that_the_page_shows_is_there() -> None:
+    lines = [
+        line.split("#")[0].split()[1:]
+        for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+        for line in block.splitlines()
+        if line.startswith("harkara ")
+    ]
+    lines += [words.split()[1:] for words in re.findall(r"`(harkara [^`]+)`", PAGE)]
+    assert len(lines) > 15
+    assert [" ".join(words) for words in lines if not is_command(words)] == []
+
+
+def is_command(words: list[str]) -> bool:
+    found: click.Command | None = harkara
+    rest = list(words)
+    while isinstance(found, click.Group):
+        found = found.get_command(click.Context(found), rest.pop(0)) if rest else None
+    if found is None:
+        return False
+    flags = {name for parameter in found.params for name in parameter.opts}
+    return {word for word in rest if word.startswith("--")} <= flags
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["shew"], id="a-command-that-is-not"),
+        pytest.param(["registry", "shew"], id="a-command-of-a-group-that-is-not"),
+        pytest.param(["registry"], id="half-a-command"),
+        pytest.param(["serve", "--fast"], id="a-flag-that-is-not"),
+    ],
+)
+def test_a_command_that_is_not_there_is_recognised(words: list[str]) -> None:
+    assert not is_command(words)
