@@ -31,6 +31,9 @@ _FILLED_BYTES: Final = 1024
 """Room in the payload for what posting fills: originator, exchange, registry, sent, address digest."""
 _OUTLINE_POSITIONS: Final = (1000, 500, 250, 120, 60, 30, 16, 8)
 """How far outlines are simplified for the sake of the payload's size, step by step."""
+_BEFORE_FILES: Final = 4
+"""How many of these steps are gone before a file is left out."""
+_SIMPLIFIED: Final = "areas: outlines simplified to"
 
 
 def finish(draft: Draft, label: str, originator: str, now: int) -> Import:
@@ -125,19 +128,40 @@ def _that_fit(draft: Draft, rest: list[File]) -> list[File]:
 def _smaller_and_smaller(
     draft: Draft, fields: dict[str, Any], files: list[File], needed: int
 ) -> Iterator[dict[str, Any]]:
-    """Give the document with all files, then with one fewer each time, then with ever simpler outlines."""
+    """Give the document with all files; then without the source itself, then with simpler outlines, with
+    fewer files, and with ever simpler outlines: a picture says more than the last corner of an outline.
+    """
     yield fields | _attachments(files)
+    if len(files) > needed and files[-1] is draft.original:
+        _leave_out(draft, files)
+        yield fields | _attachments(files)
+    for most in _OUTLINE_POSITIONS[:_BEFORE_FILES]:
+        if _simplify(draft, fields, most):
+            yield fields | _attachments(files)
     while len(files) > needed:
-        file = files.pop()
-        draft.say(
-            f"attachments: the payload has no room for {file.name}, {len(file.content)} bytes, left out"
-        )
+        _leave_out(draft, files)
         yield fields | _attachments(files)
-    for most in _OUTLINE_POSITIONS if "areas" in fields else ():
-        fields["areas"] = [_simpler(area, most) for area in fields["areas"]]
-        draft.announced.pop(f"areas: outlines simplified to {2 * most} positions each, to fit", None)
-        draft.say(f"areas: outlines simplified to {most} positions each, to fit")
-        yield fields | _attachments(files)
+    for most in _OUTLINE_POSITIONS[_BEFORE_FILES:]:
+        if _simplify(draft, fields, most):
+            yield fields | _attachments(files)
+
+
+def _leave_out(draft: Draft, files: list[File]) -> None:
+    file = files.pop()
+    draft.say(f"attachments: the payload has no room for {file.name}, {len(file.content)} bytes, left out")
+
+
+def _simplify(draft: Draft, fields: dict[str, Any], most: int) -> bool:
+    """Simplify all outlines to `most` positions; False when nothing changes."""
+    areas = fields.get("areas", [])
+    simpler = [_simpler(area, most) for area in areas]
+    if simpler == areas:
+        return False
+    fields["areas"] = simpler
+    for sentence in [one for one in draft.announced if one.startswith(_SIMPLIFIED)]:
+        del draft.announced[sentence]
+    draft.say(f"{_SIMPLIFIED} {most} positions each, to fit")
+    return True
 
 
 def _simpler(area: dict[str, Any], most: int) -> dict[str, Any]:

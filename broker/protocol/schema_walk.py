@@ -39,10 +39,18 @@ def read_object(value: object, type_: type[T]) -> T:
     Raises what `read` raises for its JSON.
     """
     try:
-        payload = json.dumps(value).encode()
+        payload = _compact(value)
     except (TypeError, ValueError, RecursionError) as why:
         raise Malformed(f"not a JSON value: {why}", Problem("", "a JSON value", shorten(str(why)))) from None
     return read(payload, type_)
+
+
+def _compact(value: object) -> bytes:
+    """Give the JSON as it will be signed, without escapes and spaces: a payload's limit counts these."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()  # a surrogate stands alone: escaped, `read` can say where
 
 
 def convert(value: object, type_: type[T]) -> T:

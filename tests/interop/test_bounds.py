@@ -119,6 +119,21 @@ def test_text_that_no_payload_can_hold_refuses_the_alert() -> None:
     assert str(limits.PAYLOAD_BYTES) in refusal.reason
 
 
+def test_urdu_counts_as_it_is_signed_and_not_as_it_could_be_escaped() -> None:
+    long = dict.fromkeys(("description", "instruction"), "ب" * 30_000)
+    assert imported(alert(info(language="ur", **long))).document["text"]["ur"] == {
+        "headline": "A van without plates",
+        **long,
+    }
+
+
+def test_a_picture_outlives_the_corners_of_an_outline() -> None:
+    areas = (area(f"P{n}", outline(n, 1900)) for n in range(10))
+    one = imported(alert(info(*areas, embedded("f.png", b"1" * 50_000))))
+    assert list(attached(one)) == ["f.png"]
+    assert says(one, "outlines simplified to 500 positions")
+
+
 FILES: list[Any] = [
     pytest.param([50_000], ["f0.png"], id="one-that-fits"),
     pytest.param([50_000] * 4, ["f0.png", "f1.png", "cap-alert.xml"], id="as-many-as-fit"),
