@@ -12,16 +12,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
-
-import msgspec
 
 from broker.errors import (
     BadSignature,
     ExpiredKey,
-    HarkaraError,
-    NotAuthentic,
     Problem,
     RevokedKey,
     SchemaError,
@@ -32,12 +28,13 @@ from broker.errors import (
     shorten,
 )
 from broker.protocol import dsse, keys, schema_walk, times
-from broker.protocol.card import Card, PublicKey, Role, Use, read_card
+from broker.protocol.card import Card, PublicKey, Role, Use
+from broker.protocol.enrolled import read_cards, read_roots
 from broker.protocol.exchange import Exchange
 from broker.protocol.head import EPOCH_BYTES
 from broker.protocol.in_force import InForce
 from broker.protocol.limits import REGISTRY_BYTES
-from broker.protocol.registry_document import EnvelopeDocument, RegistryDocument
+from broker.protocol.registry_document import RegistryDocument
 
 REGISTRY_TYPE = dsse.payload_type("registry")
 
@@ -228,8 +225,8 @@ def _read_payload(envelope: dsse.Envelope, exchange: bytes) -> Registry:
         raise WrongExchange(
             "the registry is of another exchange", Problem("/exchange", exchange.hex(), document.exchange)
         )
-    cards, index = _read_cards(document.cards, exchange)
-    roots = _read_roots(document)
+    cards, index = read_cards(document.cards, exchange)
+    roots = read_roots(document)
     if document.k > len(roots):
         raise SchemaError(
             "k is larger than the number of root keys", Problem("/k", f"1 to {len(roots)}", f"{document.k}")
@@ -275,52 +272,3 @@ def _read_payload(envelope: dsse.Envelope, exchange: bytes) -> Registry:
         _agencies=tuple(sorted(card.id for card in cards.values() if card.role == "agency")),
         _in_force=InForce(cards.values(), revoked),
     )
-
-
-def _read_roots(document: RegistryDocument) -> dict[bytes, bytes]:
-    roots: dict[bytes, bytes] = {}
-    for place, text in enumerate(document.root_keys):
-        public = dsse.decode64(text, f"/root_keys/{place}", keys.SIGNING_PUBLIC_BYTES)
-        keys.read_signing_public(public)
-        roots[keys.key_id(keys.ED25519, public)] = public
-    if len(roots) != len(document.root_keys):
-        raise SchemaError(
-            "a root key stands twice", Problem("/root_keys", "each key once", "one of them twice")
-        )
-    return roots
-
-
-def _read_cards(
-    documents: list[EnvelopeDocument], exchange: bytes
-) -> tuple[dict[str, Card], dict[bytes, tuple[Card, PublicKey]]]:
-    cards: dict[str, Card] = {}
-    index: dict[bytes, tuple[Card, PublicKey]] = {}
-    for place, document in enumerate(documents):
-        card = _read_one_card(dsse.from_json(msgspec.to_builtins(document), f"/cards/{place}"), place)
-        if card.exchange != exchange:
-            raise NotAuthentic(f"the card of {card.id} was made for another exchange")
-        if card.id in cards:
-            raise SchemaError(
-                "a member stands twice", Problem(f"/cards/{place}", "each member once", card.id)
-            )
-        cards[card.id] = card
-        for key in card.keys:
-            if key.kid in index:
-                raise SchemaError(
-                    "two members have one key",
-                    Problem(f"/cards/{place}", "a key of its own", f"a key of {index[key.kid][0].id}"),
-                )
-            index[key.kid] = (card, key)
-    return cards, index
-
-
-def _read_one_card(envelope: dsse.Envelope, place: int) -> Card:
-    try:
-        return read_card(envelope)
-    except HarkaraError as error:
-        # A card is a document in base64 inside one: its own pointers would lead nowhere from outside.
-        error.problems = tuple(
-            replace(problem, pointer=f"/cards/{place}", expected=f"{problem.pointer}: {problem.expected}")
-            for problem in error.problems
-        )
-        raise
