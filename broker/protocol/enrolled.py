@@ -6,9 +6,11 @@ Source: schemas/protocol.md, "Trust".
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
-from broker.errors import NotAuthentic, Problem, SchemaError
+from broker.errors import HarkaraError, NotAuthentic, Problem, SchemaError
 from broker.protocol import dsse, keys
 from broker.protocol.card import Card, PublicKey, read_card
 from broker.protocol.registry_document import EnvelopeDocument, RegistryDocument
