@@ -79,8 +79,9 @@ fuzz: $(VENV)/.develop ## fuzz every decoder, 5 minutes in all (ARGS="--seconds 
 	$(BIN)/python -m tests.fuzz.campaign $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.develop ## posts per second beside what one would build by hand, as a ratio
+bench: $(VENV)/.develop ## posts per second beside what one would build by hand, as a ratio; the cost of each step
 	$(BIN)/python -m bench.posts $(ARGS)
+	$(BIN)/python -m bench.steps
 
 # ── make things ─────────────────────────────────────────────────────────────────────────────────────────────────
 

