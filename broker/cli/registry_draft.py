@@ -28,7 +28,8 @@ from broker.protocol.entitlements import ENTITLEMENTS_TYPE, EntitlementsDocument
 from broker.protocol.exchange import Exchange
 from broker.protocol.keys import SigningKey
 from broker.protocol.limits import REGISTRY_BYTES
-from broker.protocol.registry import REGISTRY_TYPE, EnvelopeDocument, RegistryDocument
+from broker.protocol.registry import REGISTRY_TYPE
+from broker.protocol.registry_document import EnvelopeDocument, RegistryDocument
 
 
 @dataclass(frozen=True, slots=True)

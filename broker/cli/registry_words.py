@@ -13,7 +13,7 @@ from broker.cli.refusals import harmless
 from broker.protocol import dsse, times
 from broker.protocol.card import Card, read_card
 from broker.protocol.entitlements import EntitlementsDocument, GrantDocument
-from broker.protocol.registry import RegistryDocument
+from broker.protocol.registry_document import RegistryDocument
 from broker.protocol.vocabulary import CATEGORIES, STATUSES
 
 
