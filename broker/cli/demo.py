@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from broker.cli.command import command, flag
+from broker.cli.extras import require_server
 from broker.cli.output import remark
 from broker.cli.refusals import CHECK_SAYS_NO
-from broker.cli.server_extra import require_server
 
 EXAMPLE = """
 $ harkara demo --once

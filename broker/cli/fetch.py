@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -11,16 +11,22 @@ from broker.cli import files
 from broker.cli.agency_flags import AgencyFlags, agency_flags
 from broker.cli.command import command, flag
 from broker.cli.connection import connected, item_named
+from broker.cli.extras import needing
 from broker.cli.feed_json import item_json
 from broker.cli.output import pretty, remark, result
 from broker.cli.parameters import DIRECTORY, FILE
-from broker.client.items import Evidence, ReceivedBulletin, Unverified
+from broker.cli.refusals import MisuseError
+from broker.client.items import Evidence, Received, ReceivedBulletin, Unverified
 from broker.errors import NotAuthentic
 from broker.protocol import dsse
+
+ForeignForm = Literal["cap", "stix"]
+Form = Literal["bulletin"] | ForeignForm
 
 FETCH_EXAMPLE = """
 $ export HARKARA_IDENTITY=anf/pk.anf.key HARKARA_URL=http://127.0.0.1:8470
 $ harkara fetch 1 --out boat-as-signed.json
+$ harkara fetch 1 --as cap --out boat.cap.xml
 """
 EXPORT_EXAMPLE = """
 $ export HARKARA_IDENTITY=anf/pk.anf.key HARKARA_URL=http://127.0.0.1:8470
@@ -31,19 +37,35 @@ $ harkara verify boat.proof.json --registry exchange/registry.json
 
 @command("fetch", example=FETCH_EXAMPLE)
 @click.argument("item", metavar="NUMBER|ORIGINATOR/ID")
-@flag("--out", type=FILE, help="Write the exact bytes that were signed here.")
+@flag(
+    "--as",
+    "form",
+    type=click.Choice(["bulletin", "cap", "stix"]),
+    default="bulletin",
+    show_default=True,
+    help="As what to write it: as it was signed, as CAP 1.2 or as STIX 2.1.",
+)
+@flag("--out", type=FILE, help="Write it here: the exact bytes that were signed, or the document of --as.")
 @flag("--attachments", type=DIRECTORY, help="Write the attachments into this directory.")
 @agency_flags
 async def fetch(
-    agency: AgencyFlags, item: str, out: Path | None, attachments: Path | None, as_json: bool
+    agency: AgencyFlags, item: str, form: Form, out: Path | None, attachments: Path | None, as_json: bool
 ) -> None:
-    """Show one item again: a number of your inbox, or ORIGINATOR/ID of what you received or posted."""
+    """Show one item again: a number of your inbox, or ORIGINATOR/ID of what you received or posted.
+
+    As CAP or STIX it is a copy for other systems, which the author's signature does not cover; without
+    --out it goes to stdout.
+    """
     async with connected(agency) as connection:
         found = await item_named(connection, item)
     if isinstance(found, Unverified):
         raise NotAuthentic(f"item {found.number} does not verify: {found.reason}")
+    written = found.evidence.statement.payload if form == "bulletin" else _foreign(found, form)
     if out is not None:
-        files.write_new(out, found.evidence.statement.payload, private=True)
+        files.write_new(out, written, private=True)
+    elif form != "bulletin":
+        click.echo(written.decode(), nl=not written.endswith(b"\n"))
+        return
     if attachments is not None and isinstance(found, ReceivedBulletin):
         _write_attachments(found, attachments, as_json)
     if as_json:
@@ -70,6 +92,15 @@ async def export(agency: AgencyFlags, item: str, proof: Path, as_json: bool) -> 
     files.write_new(proof, (pretty(_proof(found.evidence)) + "\n").encode(), private=True)
     written = {"proof": str(proof), "originator": found.originator, "id": found.id}
     result(written, f"Wrote the proof of {found.originator}/{found.id} to {proof}", as_json=as_json)
+
+
+def _foreign(found: Received, form: ForeignForm) -> bytes:
+    if not isinstance(found, ReceivedBulletin):
+        raise MisuseError("a receipt has no form in CAP or STIX", "leave out --as")
+    from broker.cli.foreign import write_foreign  # late: most agencies export nothing
+
+    with needing(form, "interop"):
+        return write_foreign(form, found.bulletin)
 
 
 def _proof(evidence: Evidence) -> dict[str, Any]:

@@ -16,11 +16,11 @@ import click
 
 from broker.cli import files, refusals
 from broker.cli.command import command, flag
+from broker.cli.extras import require_server
 from broker.cli.identity_files import load_envelope, load_exchange, load_identity
 from broker.cli.output import result
 from broker.cli.parameters import DIRECTORY, FILE, together
 from broker.cli.refusals import MisuseError, brief
-from broker.cli.server_extra import require_server
 from broker.cli.trust_files import BROKER_KEY, ENTITLEMENTS, EXCHANGE, REGISTRY, STORE_KEY
 from broker.errors import HarkaraError
 from broker.protocol.entitlements import read_entitlements

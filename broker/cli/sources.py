@@ -15,6 +15,7 @@ import click
 from broker.cli import files
 from broker.cli.command import flag
 from broker.cli.drafting import unfilled
+from broker.cli.extras import needing
 from broker.cli.moment import MOMENT, now
 from broker.cli.parameters import together
 from broker.cli.refusals import MisuseError, harmless
@@ -160,14 +161,13 @@ def _bulletin(content: bytes, source: Source) -> dict[str, Any]:
 
 
 def _imported(content: bytes, form: Foreign, source: Source, originator: str) -> Reading:
-    try:
-        from broker.cli.imports import read_foreign  # late: most agencies import nothing
-    except ModuleNotFoundError as missing:
-        raise MisuseError(f"{form} needs {missing.name}", "pip install 'harkara[interop]'") from None
+    from broker.cli.foreign import read_foreign  # late: most agencies import nothing
+
     expires_at = times.parse(source.expires) if source.expires else None
-    found, refused = read_foreign(
-        form, content, originator, source.category, source.marking, expires_at, now()
-    )
+    with needing(form, "interop"):
+        found, refused = read_foreign(
+            form, content, originator, source.category, source.marking, expires_at, now()
+        )
     unread = [Unread(one.label, SchemaError(one.reason, *one.problems)) for one in refused]
     if not found:
         if len(unread) == 1:

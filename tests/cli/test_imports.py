@@ -121,3 +121,29 @@ def test_a_foreign_document_can_be_signed_without_posting(world: World) -> None:
     done = world.must("pk.fia", "sign", BOAT, "--exchange", world.home / "pk.fia/exchange.json", *TOLD)
     assert "statement" in json.loads(done.out)
     assert "as told" in done.err
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"), [pytest.param("cap", "<?xml", id="cap"), pytest.param("stix", "{", id="stix")]
+)
+def test_a_bulletin_is_written_as_another_systems_document_and_comes_in_again(
+    world: World, form: str, begins: str
+) -> None:
+    posted = world.post("pk.fia", category="drug-smuggling")
+    world.routed("pk.fia", posted)
+    shown = world.must("pk.anf", "fetch", f"pk.fia/{posted}", "--as", form)
+    assert shown.out.startswith(begins)
+    world.must("pk.anf", "fetch", f"pk.fia/{posted}", "--as", form, "--out", f"{posted}.{form}")
+    assert Path(f"{posted}.{form}").read_text().strip() == shown.out.strip()
+    again = world.must("pk.anf", "post", f"{posted}.{form}", "--format", form, "--only-id", "--expires", "7d")
+    assert again.out.strip() != posted
+
+
+def test_a_receipt_has_no_form_of_another_system(world: World) -> None:
+    posted = world.post("pk.fia", category="drug-smuggling")
+    world.routed("pk.fia", posted)
+    world.must("pk.anf", "ack", f"pk.fia/{posted}", "opened")
+    world.must("pk.fia", "feed", "--follow", "--count", "1", "--timeout", "20s")
+    receipt = next(item["number"] for item in world.feed("pk.fia") if item["kind"] == "receipt")
+    refused = world.call("pk.fia", "fetch", str(receipt), "--as", "cap")
+    assert (refused.code, "receipt" in refused.err) == (2, True)
