@@ -83,6 +83,10 @@ bench: $(VENV)/.develop ## posts per second beside what one would build by hand,
 	$(BIN)/python -m bench.posts $(ARGS)
 	$(BIN)/python -m bench.steps
 
+.PHONY: soak
+soak: $(VENV)/.develop ## 1,000 feeds while everything dies now and then; nothing may be lost (ARGS="--minutes 20")
+	$(BIN)/python -m bench.soak $(ARGS)
+
 # ── make things ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: schemas
