@@ -16,9 +16,11 @@ from broker.cli.command import flag
 from broker.cli.moment import SECONDS
 from broker.cli.parameters import DIRECTORY, FILE
 from broker.cli.refusals import MisuseError
+from broker.settings import DEFAULT_LISTEN
 
 IDENTITY_HINT: Final = "--identity FILE or HARKARA_IDENTITY: the AGENCY.key that harkara keys new made"
-URL_HINT: Final = "--url https://… or HARKARA_URL: the operator of your exchange tells it"
+URL: Final = f"http://{DEFAULT_LISTEN}"
+"""Where harkara serve is reached when nothing else is said: a trial on one machine needs no --url."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class AgencyFlags:
     """Who is asking whom. What is None is found by the client (`broker.client.agency`)."""
 
     identity: Path | None
-    url: str | None
+    url: str
     exchange: Path | None
     registry: Path | None
     state: Path | None
@@ -39,12 +41,6 @@ class AgencyFlags:
         if self.identity is None:
             raise MisuseError("who are you?", IDENTITY_HINT)
         return self.identity
-
-    def need_url(self) -> str:
-        """Give the broker's address. Raises `MisuseError` when none is named."""
-        if not self.url:
-            raise MisuseError("which broker?", URL_HINT)
-        return self.url
 
 
 def identity_flags(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,7 +71,7 @@ def identity_flags(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-_OFFLINE: Final[dict[str, Any]] = {"url": None, "ca": None, "plain_http": False, "patience": 0.0}
+_OFFLINE: Final[dict[str, Any]] = {"url": URL, "ca": None, "plain_http": False, "patience": 0.0}
 
 
 def broker_flags(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,7 +86,12 @@ def broker_flags(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         flag("--plain-http", is_flag=True, help="Take http:// to another machine: something else encrypts."),
         flag("--ca", type=FILE, help="Certificates to trust in place of the system's."),
-        flag("--url", help="The broker, such as https://exchange.gov.pk."),
+        flag(
+            "--url",
+            default=URL,
+            show_default=True,
+            help="The broker, such as https://exchange.gov.pk: its operator tells it.",
+        ),
     ):
         function = declare(function)
     return function

@@ -17,12 +17,12 @@ from broker.protocol import times
 from broker.protocol.answers import ReceiptKind
 
 ACK_EXAMPLE = """
-$ export HARKARA_IDENTITY=anf/pk.anf.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=anf/pk.anf.key
 $ harkara ack 1 opened
 $ harkara ack 1 actioned --note "Patrol sent"
 """
 ANSWER_EXAMPLE = """
-$ export HARKARA_IDENTITY=anf/pk.anf.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=anf/pk.anf.key
 $ harkara answer 1 later --until 2h
 $ harkara answer 1 confirmed --note "Seen at the fish harbour"
 """

@@ -16,7 +16,7 @@ from broker.cli.sources import read_documents, source_flags, source_of
 from broker.client.lookups import Reach
 
 EXAMPLE = """
-$ export HARKARA_IDENTITY=fia/pk.fia.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=fia/pk.fia.key
 $ harkara audience boat.json --to pk.anf
 """
 

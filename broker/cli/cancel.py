@@ -17,7 +17,7 @@ from broker.protocol.bulletin import Bulletin
 from broker.protocol.vocabulary import NAMED_MARKINGS
 
 EXAMPLE = """
-$ export HARKARA_IDENTITY=fia/pk.fia.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=fia/pk.fia.key
 $ harkara draft human-smuggling --short --headline "A trial" --status Test > trial.json
 $ ID=$(harkara post trial.json --to pk.anf --only-id)
 $ harkara cancel $ID --reason "The trial is over"

@@ -23,14 +23,14 @@ async def connected(flags: AgencyFlags) -> AsyncIterator[Agency]:
     """Connect as the flags say. Raises `MisuseError` for what is missing, and what `Agency.connect`
     raises.
     """
-    path, url = flags.need_identity(), flags.need_url()
+    path = flags.need_identity()
     load_identity(path)
     if flags.registry is not None:
         files.read(flags.registry, "a registry")
     exchange = _exchange_of(flags, path)
     load_exchange(exchange)
     async with Agency.connect(
-        url,
+        flags.url,
         identity=path,
         registry=flags.registry,
         exchange=exchange,

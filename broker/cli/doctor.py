@@ -22,7 +22,7 @@ from broker.cli.refusals import MisuseError, harmless
 from broker.protocol.verdict import Check, overall
 
 EXAMPLE = """
-$ export HARKARA_IDENTITY=fia/pk.fia.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=fia/pk.fia.key
 $ harkara doctor
 $ harkara doctor --data exchange
 """

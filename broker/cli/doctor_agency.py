@@ -36,11 +36,11 @@ async def agency_checks(flags: AgencyFlags) -> list[Check]:
     try:
         async with connected(flags) as agency:
             registry = await agency.refresh_registry()
-            checks.append(Check("broker", "pass", flags.need_url()))
+            checks.append(Check("broker", "pass", flags.url))
             checks += [await _clock(agency), *_registry(registry, identity)]
             checks.append(await _inbox(agency))
     except (MisuseError, HarkaraError) as error:
-        checks.append(Check("broker", "fail", flags.url or None, output=_why(error)))
+        checks.append(Check("broker", "fail", flags.url, output=_why(error)))
     return checks
 
 

@@ -21,7 +21,7 @@ from broker.cli.output import remark
 from broker.client.items import FeedItem
 
 EXAMPLE = """
-$ export HARKARA_IDENTITY=anf/pk.anf.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=anf/pk.anf.key
 $ harkara feed
 $ harkara feed --follow --count 1 --timeout 10s --after 0
 $ harkara feed --after 0 --json

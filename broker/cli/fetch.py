@@ -24,12 +24,12 @@ ForeignForm = Literal["cap", "stix"]
 Form = Literal["bulletin"] | ForeignForm
 
 FETCH_EXAMPLE = """
-$ export HARKARA_IDENTITY=anf/pk.anf.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=anf/pk.anf.key
 $ harkara fetch 1 --out boat-as-signed.json
 $ harkara fetch 1 --as cap --out boat.cap.xml
 """
 EXPORT_EXAMPLE = """
-$ export HARKARA_IDENTITY=anf/pk.anf.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=anf/pk.anf.key
 $ harkara export 1 --proof boat.proof.json
 $ harkara verify boat.proof.json --registry exchange/registry.json
 """

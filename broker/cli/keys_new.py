@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from broker.cli import files
+from broker.cli.agency_flags import URL
 from broker.cli.card_words import card_json, card_words
 from broker.cli.command import command, flag
 from broker.cli.identity_files import checked_card, load_exchange, make_identity
@@ -91,7 +92,7 @@ def new(
     remark("\nWhen you are enrolled, tell the commands who you are:\n", as_json=as_json)
     for variable, value in settings.items():
         remark(f"  export {variable}={_quoted(value)}", as_json=as_json)
-    remark("  export HARKARA_URL=https://…", as_json=as_json)
+    remark(f"  export HARKARA_URL=https://…   # without it: {URL}, this machine", as_json=as_json)
 
 
 def read_contact(desk: str | None, phone: str | None, hours: str | None) -> Contact | None:

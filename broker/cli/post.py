@@ -24,7 +24,7 @@ from broker.errors import HarkaraError, IdConflict, Unavailable, Unreachable
 from broker.protocol import times
 
 EXAMPLE = """
-$ export HARKARA_IDENTITY=fia/pk.fia.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=fia/pk.fia.key
 $ harkara post boat.json --to pk.anf
 $ harkara draft human-trafficking --short --headline "Recruiter active in Quetta" | harkara post -
 """

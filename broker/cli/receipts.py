@@ -15,7 +15,7 @@ from broker.client.lookups import Overview
 from broker.protocol import times
 
 EXAMPLE = """
-$ export HARKARA_IDENTITY=fia/pk.fia.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=fia/pk.fia.key
 $ ID=$(harkara post boat.json --to pk.anf --only-id)
 $ harkara receipts $ID
 """

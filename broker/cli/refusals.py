@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from broker.errors import HarkaraError
+from broker.errors import HarkaraError, Unreachable
 
 DONE: Final = 0
 CHECK_SAYS_NO: Final = 1
@@ -37,6 +37,7 @@ EXIT_CODES: Final = {
     UNSAFE: "unsafe configuration",
 }
 
+ADDRESS_HINT: Final = "another address: --url or HARKARA_URL"
 PROBLEMS_SHOWN: Final = 20
 """More are counted, and listed with --json."""
 
@@ -101,6 +102,8 @@ def _tell_refusal(error: HarkaraError, as_json: bool) -> int:
         if error.retry_after is not None:
             found["retry_after"] = error.retry_after
         found["errors"] = [problem.as_json() for problem in error.problems]
+        if isinstance(error, Unreachable):
+            found["hint"] = ADDRESS_HINT
         _write(json.dumps(found, ensure_ascii=False))
         return error.exit_code
     heading = EXIT_CODES.get(error.exit_code, EXIT_CODES[REFUSED])
@@ -115,6 +118,8 @@ def _tell_refusal(error: HarkaraError, as_json: bool) -> int:
                 _write(f"    {label:<9} {harmless(words)}")
     if (more := len(error.problems) - PROBLEMS_SHOWN) > 0:
         _write(f"  … and {more} more: --json lists all")
+    if isinstance(error, Unreachable):
+        _write(f"    hint      {ADDRESS_HINT}")
     if error.retry_after is not None:
         _write(f"  Try again in {error.retry_after:g} s.")
     return error.exit_code

@@ -12,7 +12,7 @@ from broker.cli.output import remark, result
 from broker.cli.refusals import MisuseError
 from broker.cli.registry_draft import read_draft, require_next
 from broker.cli.registry_words import changes
-from broker.cli.trust_files import TrustFiles, trust_flags
+from broker.cli.trust_files import TrustFiles, trust_flags, typed
 from broker.protocol.entitlements import read_entitlements
 from broker.protocol.registry import follow
 
@@ -31,7 +31,7 @@ $ harkara registry publish --data exchange --offline
 )
 async def publish(
     trust: TrustFiles,
-    url: str | None,
+    url: str,
     ca: Path | None,
     plain_http: bool,
     patience: float,
@@ -43,11 +43,8 @@ async def publish(
 
     It needs no identity: the signatures of the root keys are its authority.
     """
-    if offline == bool(url):
-        raise MisuseError(
-            "where is it to be published?",
-            "--url https://… for a running broker, or --offline for the next start of one",
-        )
+    if offline and typed("url"):
+        raise MisuseError("--url is a running broker, and --offline is none", "give one of them")
     current = trust.in_force()
     draft = read_draft(trust)
     require_next(trust, draft.documents()[0], current)
@@ -55,7 +52,7 @@ async def publish(
     granted = read_entitlements(
         draft.entitlements, exchange=newer.exchange, version=newer.version, digest=newer.entitlements_digest
     )
-    if url:
+    if not offline:
         from broker.client.publishing import publish_registry  # late: only this needs the network
 
         await publish_registry(
@@ -63,8 +60,8 @@ async def publish(
         )
     trust.put(draft.registry, draft.entitlements)
     told = changes(current.registry.document, current.entitlements.document, newer.document, granted.document)
-    found = {"version": newer.version, "published": url or "offline", "changes": told}
+    found = {"version": newer.version, "published": "offline" if offline else url, "changes": told}
     words = [f"Version {newer.version} is in force.", *(f"  {line}" for line in told)]
     result(found, words, as_json=as_json)
     if offline:
-        remark("\nBrokers take it at their next start; a running one with --url.", as_json=as_json)
+        remark("\nBrokers take it at their next start; a running one without --offline.", as_json=as_json)

@@ -15,7 +15,7 @@ from broker.cli.refusals import MisuseError
 from broker.client.problems import problem_of
 
 EXAMPLE = """
-$ export HARKARA_IDENTITY=anf/pk.anf.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=anf/pk.anf.key
 $ harkara request GET "/v1/inbox?after=0&limit=1"
 $ harkara request GET /v1/subscription --json
 """

@@ -17,7 +17,7 @@ from broker.protocol.answers import Subscription
 from broker.protocol.vocabulary import CATEGORIES
 
 EXAMPLE = """
-$ export HARKARA_IDENTITY=anf/pk.anf.key HARKARA_URL=http://127.0.0.1:8470
+$ export HARKARA_IDENTITY=anf/pk.anf.key
 $ harkara subscribe --category drug-smuggling,human-smuggling --area PK-BA,PK-SD --severity Moderate
 $ harkara subscribe
 $ harkara subscribe --everything

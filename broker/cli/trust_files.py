@@ -95,10 +95,10 @@ def trust_flags(function: Callable[..., Any]) -> Callable[..., Any]:
         next_: Path | None,
         **arguments: Any,
     ) -> Any:
-        if data is not None and _typed("data"):
+        if data is not None and typed("data"):
             # What is typed wins over variables that an agency's work has left in this shell.
             exchange, registry, entitlements, next_ = (
-                path if _typed(name) else None
+                path if typed(name) else None
                 for name, path in (
                     ("exchange", exchange),
                     ("registry", registry),
@@ -127,5 +127,6 @@ def _place(named: Path | None, data: Path | None, name: str, option: str) -> Pat
     return data / name
 
 
-def _typed(name: str) -> bool:
+def typed(name: str) -> bool:
+    """Tell whether a flag was typed: not a variable's value, and not the default."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE

@@ -47,7 +47,7 @@ class Chunks:
 
     async def read(self) -> bytes:
         """Give the next bytes, empty at the end. Raises `Unreachable`."""
-        with _named_failures():
+        with _named_failures(str(self._response.url.origin())):
             return await self._response.content.readany()
 
 
@@ -145,7 +145,7 @@ class Transport:
         `Malformed`.
         """
         timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_SECONDS)
-        with _named_failures():
+        with _named_failures(self._base):
             headers = {"Accept": accept} | ({"If-None-Match": f'"{have}"'} if have is not None else {})
             async with self._request(method, target, body, media_type, headers, signed, timeout) as response:
                 content = bytearray()
@@ -162,7 +162,7 @@ class Transport:
         """Give the chunks of a signed read that does not end by itself. Raises the broker's refusal."""
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS)
         async with contextlib.AsyncExitStack() as stack:
-            with _named_failures():
+            with _named_failures(self._base):
                 asking = self._request(
                     "GET", _target(path, query), None, "", {"Accept": accept}, True, timeout
                 )
@@ -240,23 +240,25 @@ def _require_success(answer: Answer) -> Answer:
 
 
 @contextlib.contextmanager
-def _named_failures() -> Iterator[None]:
-    """Turn whatever the network, TLS or HTTP does wrong into an error that says what it was."""
+def _named_failures(base: str) -> Iterator[None]:
+    """Turn whatever the network, TLS or HTTP does wrong into an error that says what it was, and where."""
     try:
         yield
     except aiohttp.ClientConnectorCertificateError as error:
         raise NotAuthentic(
-            f"TLS: the broker's certificate does not verify: {error.certificate_error}"
+            f"TLS: the certificate of {base} does not verify: {error.certificate_error}"
         ) from None
     except aiohttp.ClientSSLError as error:
-        raise Unreachable(f"TLS: no agreement with the broker: {error.os_error}") from None
+        raise Unreachable(f"TLS: no agreement with {base}: {error.os_error}") from None
     except aiohttp.ClientConnectorError as error:
-        raise Unreachable(f"the broker cannot be reached: {error.os_error}") from None
+        raise Unreachable(
+            f"no broker answers at {base}: {error.os_error.strerror or error.os_error}"
+        ) from None
     except TimeoutError:
-        raise Unreachable("the broker did not answer in time") from None
+        raise Unreachable(f"the broker at {base} did not answer in time") from None
     except aiohttp.InvalidURL:
         raise UnsafeConfiguration("the address or path cannot be asked for") from None
     except aiohttp.ClientError as error:
-        raise Unreachable(f"the connection to the broker failed: {type(error).__name__}") from None
+        raise Unreachable(f"the connection to {base} failed: {type(error).__name__}") from None
     except OSError as error:
-        raise Unreachable(f"the connection to the broker failed: {error.strerror}") from None
+        raise Unreachable(f"the connection to {base} failed: {error.strerror}") from None

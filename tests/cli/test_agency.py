@@ -430,11 +430,22 @@ def test_a_refused_request_is_printed_and_has_its_exit_code(
 @pytest.mark.parametrize(
     ("variables", "code", "said"),
     [
-        pytest.param({"HARKARA_URL": ""}, 2, "HARKARA_URL", id="no-broker-named"),
         pytest.param({"HARKARA_URL": "http://exchange.gov.pk"}, 6, "https", id="in-clear-to-another-machine"),
         pytest.param({"HARKARA_URL": "ftp://127.0.0.1"}, 6, "https://HOST", id="another-protocol"),
         pytest.param(
             {"HARKARA_URL": "http://127.0.0.1:9", "HARKARA_PATIENCE": "0"}, 4, "unreachable", id="nobody"
+        ),
+        pytest.param(
+            {"HARKARA_URL": "http://127.0.0.1:9", "HARKARA_PATIENCE": "0"},
+            4,
+            "http://127.0.0.1:9",
+            id="nobody-and-where",
+        ),
+        pytest.param(
+            {"HARKARA_URL": "http://127.0.0.1:9", "HARKARA_PATIENCE": "0"},
+            4,
+            "--url or HARKARA_URL",
+            id="nobody-and-how-to-name-another",
         ),
         pytest.param({"HARKARA_IDENTITY": ""}, 2, "HARKARA_IDENTITY", id="nobody-asks"),
         pytest.param({"HARKARA_IDENTITY": "nowhere.key"}, 2, "is not there", id="no-identity"),

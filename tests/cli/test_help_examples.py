@@ -82,6 +82,7 @@ def test_every_example_does_what_it_says(tmp_path: Path) -> None:
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
             "HOME": str(tmp_path),
             "HARKARA_LISTEN": f"127.0.0.1:{port}",
+            "HARKARA_URL": f"http://127.0.0.1:{port}",
             "HARKARA_OPS": f"127.0.0.1:{ops}",
         },
         stdin=subprocess.DEVNULL,

@@ -195,7 +195,7 @@ def test_a_variable_of_an_agency_does_not_lead_the_operator_astray(enrolled: Pat
         pytest.param(["revoke", "abc"], 2, "abc", id="too-little-of-a-key"),
         pytest.param(["sign"], 2, "registry add", id="nothing-to-sign"),
         pytest.param(["publish", "--offline"], 2, "registry add", id="nothing-to-publish"),
-        pytest.param(["publish"], 2, "--offline", id="published-nowhere"),
+        pytest.param(["publish", "--offline", "--url", "http://127.0.0.1:9"], 2, "one of them", id="twice"),
         pytest.param(["show", "--next"], 2, "registry add", id="no-next-version"),
     ],
 )

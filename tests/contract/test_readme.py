@@ -57,6 +57,7 @@ def run_page(page: str, directory: Path) -> subprocess.CompletedProcess[str]:
         "HOME": str(home),
         "PATH": os.pathsep.join(programs),
         "HARKARA_LISTEN": f"127.0.0.1:{listen}",
+        "HARKARA_URL": f"http://127.0.0.1:{listen}",
         "HARKARA_OPS": f"127.0.0.1:{ops}",
     }
     ready = f"(exec 3<>/dev/tcp/127.0.0.1/{listen}) 2>/dev/null"
