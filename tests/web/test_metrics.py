@@ -7,10 +7,14 @@ import re
 from typing import Any
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from broker import __version__
 from broker.service.service import Service
+from broker.store.store import Store
+from broker.web.app import operations_app
+from broker.web.listener import listening
 from tests.exchange_fixtures import (
     AGENCIES,
     FIA,
@@ -22,7 +26,8 @@ from tests.exchange_fixtures import (
     sign_acknowledgement,
     sign_bulletin,
 )
-from tests.service.conftest import registry_body
+from tests.service.conftest import registry_body, start_service
+from tests.stores import Server
 from tests.web.reader import Reader, Signed, sign
 
 NAMED = {
@@ -177,3 +182,29 @@ async def test_every_check_of_the_health_page_is_a_number_too(operations: Reader
     assert {name: found("harkara_health_check", check=name) for name in checks} == dict.fromkeys(checks, 0.0)
     service.checkup.stopping = True
     assert (await scrape(operations))("harkara_health_check", check="broker") == 2
+
+
+async def test_a_fault_of_ours_is_counted_as_internal(
+    reader: Reader, operations: Reader, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a fault made by this test")
+
+    monkeypatch.setattr(service.posting, "post", fail)
+    answer = await reader.post("/v1/bulletins", post_body(*sign_bulletin(reader.exchange, FIA)))
+    assert answer.status == 500
+    assert (await scrape(operations))("harkara_refusals_total", code="internal") == 1
+
+
+async def test_a_store_that_is_lost_is_a_number_within_a_scrape(exchange: TestExchange) -> None:
+    with Server() as server:
+        async with await Store.open(server.url) as store, aiohttp.ClientSession() as session:
+            service = await start_service(store, exchange)
+            async with listening(operations_app(service), "127.0.0.1", 0) as port:
+                operations = Reader(f"http://127.0.0.1:{port}", exchange, session)
+                assert (await scrape(operations))("harkara_health_check", check="store") == 0
+                server.kill()
+                found = await scrape(operations)
+                assert found("harkara_health_check", check="store") == 2
+                assert found("harkara_health_check", check="store:memory") is None
+            await service.close()
