@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from broker.errors import InboxBroken
+from broker.errors import NotAuthentic
 from broker.protocol.limits import DAY_US, HOUR_US
 from broker.protocol.verdict import Check
 from broker.service.inbox_proof import InboxProof
 from broker.service.references import InboxReference
+from broker.store.head import unpack_head
 from broker.store.inboxes import Inboxes
 from broker.store.members import Members
 
@@ -42,12 +43,16 @@ class InboxChecks:
 
     async def look(self, agencies: Iterable[str], now: int) -> Looked:
         """Check the inboxes of `agencies`. Raises `StoreUnavailable`."""
-        heads = await self._inboxes.all_heads()
+        packed = await self._inboxes.packed_heads(agencies)
         acknowledged = await self._members.all_acknowledged()
         checks: list[Check] = []
         backlogs: dict[str, int] = {}
-        for agency in agencies:
-            head = heads.get(agency)
+        for agency, bytes_of_head in packed.items():
+            try:
+                head = unpack_head(bytes_of_head)
+            except NotAuthentic as error:
+                checks.append(_broken(agency, error))
+                continue
             read = acknowledged[agency][0] if agency in acknowledged else 0
             backlogs[agency] = waiting = max(0, (head.number if head else 0) - read)
             checks.append(_backlog(agency, waiting))
@@ -60,8 +65,8 @@ class InboxChecks:
         try:
             for entry in await self._inboxes.entries(agency, read, ENTRIES_READ):
                 unread += enumerate(self._proof.open(agency, entry), entry.first)
-        except InboxBroken as error:
-            return [Check(f"inbox:{agency}", "fail", output=f"{error.detail}: see docs/operations.md")]
+        except NotAuthentic as error:
+            return [_broken(agency, error)]
         late = [
             reference.expires_at
             for number, reference in unread
@@ -73,6 +78,10 @@ class InboxChecks:
         hours = round((ends - now) / HOUR_US, 1)
         told = "has expired unread" if hours <= 0 else "expires unread"
         return [Check(f"unread:{agency}", "warn", hours, "hours", f"a bulletin {told}: call {agency}'s desk")]
+
+
+def _broken(agency: str, error: NotAuthentic) -> Check:
+    return Check(f"inbox:{agency}", "fail", output=f"{error.detail}: the store was tampered with")
 
 
 def _backlog(agency: str, waiting: int) -> Check:

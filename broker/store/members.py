@@ -8,6 +8,7 @@ number) is compared by the script that writes it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from broker.errors import UnsafeConfiguration
 from broker.store import names
@@ -111,13 +112,20 @@ class Members:
         return None if found is None else _split(found)
 
     async def all_acknowledged(self) -> dict[str, tuple[int, bytes]]:
-        """Give the number and contents of the highest acknowledgement of every agency that sent one."""
+        """Give the number and contents of the highest acknowledgement of every agency that sent one.
+
+        One that cannot be read (the store was tampered with) counts as none: the backlog then shows as larger.
+        """
         with reading():
             async with self._reading.pipeline(transaction=False) as pipeline:
                 for partition in range(names.PARTITIONS):
                     pipeline.hgetall(names.acknowledgements(partition))
                 replies: list[dict[bytes, bytes]] = await pipeline.execute()
-        return {agency.decode(): _split(found) for reply in replies for agency, found in reply.items()}
+        acknowledged: dict[str, tuple[int, bytes]] = {}
+        for agency, found in (row for reply in replies for row in reply.items()):
+            with suppress(ValueError):
+                acknowledged[agency.decode()] = _split(found)
+        return acknowledged
 
     # --- Pair keys ------------------------------------------------------------------------------------------
 

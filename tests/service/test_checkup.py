@@ -19,6 +19,7 @@ from tests.exchange_fixtures import (
     BROKER,
     FIA,
     ISLAMABAD,
+    MOI,
     TestExchange,
     envelope_json,
     post_body,
@@ -166,6 +167,34 @@ async def test_an_item_that_is_acknowledged_is_nobodys_loss(store: Store, exchan
     assert named(checks, f"backlog:{ISLAMABAD}").observed == 0
     assert [check for check in checks if check.name == f"unread:{ISLAMABAD}"] == []
     await service.close()
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "outcome"),
+    [
+        pytest.param("head", f"inbox:{ISLAMABAD}", "fail", id="the head of an inbox"),
+        pytest.param("entry", f"inbox:{ISLAMABAD}", "fail", id="an unread entry"),
+        pytest.param("acknowledgement", f"backlog:{ISLAMABAD}", "pass", id="an acknowledgement"),
+    ],
+)
+async def test_what_was_tampered_with_is_told_and_hides_no_other_inbox(
+    what: str, name: str, outcome: str, service: Service, exchange: TestExchange
+) -> None:
+    await service.posting.post(post_body(*sign_bulletin(exchange, FIA)))
+    for agency in (ISLAMABAD, MOI):
+        await Reader(service, exchange, agency).items(1)
+    await service.stop_routing()
+    client, partition = service.store.connections.writing, names.partition_of(ISLAMABAD)
+    if what == "entry":
+        await client.delete(names.inbox(ISLAMABAD))
+        await client.xadd(names.inbox(ISLAMABAD), {"f": "1", "c": "x", "m": "x", "r": "x"}, id="1-0")
+    else:
+        key = names.heads(partition) if what == "head" else names.acknowledgements(partition)
+        await client.hset(key, ISLAMABAD, b"\xff nonsense")
+    checks = await service.checkup.health()
+    assert named(checks, name).outcome == outcome
+    assert named(checks, f"backlog:{MOI}").observed == 1
+    assert [check for check in checks if check.name == "store:usage"] == []
 
 
 # --- Disk and clock -----------------------------------------------------------------------------------------
