@@ -114,7 +114,7 @@ class Members:
     async def all_acknowledged(self) -> dict[str, tuple[int, bytes]]:
         """Give the number and contents of the highest acknowledgement of every agency that sent one.
 
-        One that cannot be read (the store was tampered with) counts as none: the backlog then shows as larger.
+        One that cannot be read (the store was tampered with) counts as none: the backlog then looks larger.
         """
         with reading():
             async with self._reading.pipeline(transaction=False) as pipeline:
