@@ -20,10 +20,13 @@ def read_foreign(
     category: Category | None,
     marking: Marking | None,
     expires_at: int | None,
+    addressed: bool,
     now: int,
 ) -> tuple[list[Imported], list[Refused]]:
-    """Give what can be posted, and what cannot. Times in µs since the epoch."""
-    defaults = ImportDefaults(category, marking, expires_at)
+    """Give what can be posted, and what cannot. Times in µs since the epoch; `addressed` when agencies are
+    named.
+    """
+    defaults = ImportDefaults(category, marking, expires_at, addressed)
     if form == "cap":
         from broker.interop.cap import read_cap as read
     else:

@@ -166,7 +166,7 @@ def _imported(content: bytes, form: Foreign, source: Source, originator: str) ->
     expires_at = times.parse(source.expires) if source.expires else None
     with needing(form, "interop"):
         found, refused = read_foreign(
-            form, content, originator, source.category, source.marking, expires_at, now()
+            form, content, originator, source.category, source.marking, expires_at, bool(source.to), now()
         )
     unread = [Unread(one.label, SchemaError(one.reason, *one.problems)) for one in refused]
     if not found:

@@ -55,6 +55,12 @@ _OLD_WORDS: Final = {"very likely": "likely"}
 _PHONE: Final = re.compile(r"(?:\+|\b00)\d[\d ().\u00a0/-]{5,24}\d", re.ASCII)
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 
+_MARKING_OF_SCOPE: Final[dict[str, Marking]] = {
+    "public": "TLP:CLEAR",
+    "restricted": "TLP:AMBER",
+    "private": "TLP:AMBER+STRICT",
+}
+
 _SEPARATORS: Final = " ,;:-–()."
 _DESK_CHARS: Final = 6
 """Fewer around a number ("Call") name no desk: then the sender is the desk."""
@@ -162,7 +168,7 @@ def _own_code(code: str) -> tuple[str, str]:
 
 def _category(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
     said = next(iter(_parameters(alert, CATEGORY_PARAMETER)), None)
-    fill_category(draft, said, defaults, "/alert/info/category")
+    fill_category(draft, said, defaults, "/alert/info/category", otherwise="other")
 
 
 def _marking(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
@@ -172,12 +178,29 @@ def _marking(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
     labels: list[Marking] = [label for text in texts for label in tlp_labels(text)]
     said = narrowest(*labels)
     scope = alert.text("scope") or "no scope"
-    if scope.casefold() == "public" and said is None and defaults.marking is None:
-        draft.say("marking: TLP:CLEAR, because the scope is Public")
-        said = "TLP:CLEAR"
-    fill_marking(draft, said, defaults, alert.where("scope"), scope)
+    if said is None and defaults.marking is None:
+        said = _marking_of_scope(scope, defaults, draft)
+    if said is not None or defaults.marking is not None or scope.casefold() != "private":
+        fill_marking(draft, said, defaults, alert.where("scope"), scope)
     if scope.casefold() in ("restricted", "private"):
         draft.say(f"scope: the source is {scope}; --to decides who gets the bulletin")
+
+
+def _marking_of_scope(scope: str, defaults: ImportDefaults, draft: Draft) -> Marking | None:
+    """Give the marking that a scope of CAP comes to, or None where it is not to be guessed.
+
+    Private is for those alone whom its sender names (CAP 1.2, section 3.2.1), and nothing in `addresses` says
+    which agencies these are: without an address it is refused.
+    """
+    marking = _MARKING_OF_SCOPE.get(scope.casefold())
+    if marking == "TLP:AMBER+STRICT" and not defaults.addressed:
+        draft.refuse(
+            "/alert/scope", "whom it is for", scope, "name the agencies with --to, or say a --marking"
+        )
+        return None
+    if marking is not None:
+        draft.say(f"marking: {marking}, because the scope is {scope.capitalize()} (see --marking)")
+    return marking
 
 
 def _action(alert: Part, draft: Draft) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.errors import Problem, shorten
-from broker.interop.wording import cut, mend, one_line, paragraphs
+from broker.interop.layout import paragraphs
+from broker.interop.wording import cut, mend, one_line
 from broker.protocol import limits
 
 

@@ -32,15 +32,16 @@ _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:harkara:import")
 
 @dataclass(frozen=True, slots=True)
 class ImportDefaults:
-    """What the poster says for a source that does not (`--category`, `--marking`, `--expires`).
+    """What the poster says for a source that does not (`--category`, `--marking`, `--expires`, `--to`).
 
-    `expires_at` is µs since the epoch. A source that says these itself is believed, but is never shared more
-    widely than `marking`.
+    `expires_at` is µs since the epoch; `addressed` says that only named agencies will receive it. A source
+    that says these itself is believed, but is never shared more widely than `marking`.
     """
 
     category: Category | None = None
     marking: Marking | None = None
     expires_at: int | None = None
+    addressed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

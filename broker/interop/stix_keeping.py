@@ -15,10 +15,10 @@ import msgspec
 
 from broker.interop.draft import Draft, File
 from broker.interop.imported import derived_id
+from broker.interop.layout import paragraphs
 from broker.interop.stix_document import Story
 from broker.interop.stix_markings import OFFICIAL
 from broker.interop.stix_source import Taking
-from broker.interop.wording import paragraphs
 from broker.protocol import limits
 
 BUNDLE_NAME: Final = "stix-bundle.json"

@@ -81,19 +81,6 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def paragraphs(text: str) -> str:
-    """Give `text` without the indentation that its source's layout gave it, and without space at ends of
-    lines.
-
-    Line breaks, and indentation beyond what all lines but the first share, mean something (lists, tables) and
-    stay.
-    """
-    first, *rest = text.strip().split("\n")
-    margins = [len(line) - len(line.lstrip()) for line in rest if line.strip()]
-    margin = min(margins, default=0)
-    return "\n".join([first.rstrip(), *(line[margin:].rstrip() for line in rest)])
-
-
 def cut(text: str, most: int) -> str:
     """Give `text` in at most `most` characters; an ellipsis shows that there was more."""
     return text if len(text) <= most else normalise(text[: most - 1].rstrip() + "…")

@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 CAP_INTRODUCTION = """\
 # CAP 1.2 in: what becomes of each element
 
-`harkara post FILE --format cap --category … [--marking …] [--expires …] [--to …]` turns alerts of the
+`harkara post FILE --format cap [--category …] [--marking …] [--expires …] [--to …]` turns alerts of the
 Common Alerting Protocol into bulletins. This page is made from `broker/interop/cap_table.py`, and a test
 holds the two together.
 
@@ -26,14 +26,18 @@ holds the two together.
 - **Ids** are UUIDs of version 5, made of originator, sender, identifier and sent. `sent` counts as an
   instant, so that `-00:00`, `Z` and any other offset name the same alert. An Update or Cancel therefore
   finds what it is about without a record of past imports, and posting an alert twice is a repeat.
-- **Category.** Nothing in CAP says which of Harkara's categories an alert has: `--category`. A parameter
-  `harkara:category` in the source is believed first.
-- **Marking.** A TLP label in `restriction`, `code` or a parameter `TLP`; otherwise TLP:CLEAR for the scope
-  Public, and `--marking` for all others. What is narrower wins, whoever says it.
+- **Category.** Nothing in CAP says which of Harkara's categories an alert has: `--category`, and `other`
+  when that is missing. A parameter `harkara:category` in the source is believed first.
+- **Marking.** A TLP label in `restriction`, `code` or a parameter `TLP`, and `--marking`: the narrower of the
+  two. When there is neither, by the scope: Public is TLP:CLEAR, Restricted TLP:AMBER, Private
+  TLP:AMBER+STRICT. A Private alert without a marking is refused until `--to` names whom it is for; an alert
+  without a scope until `--marking` is given.
 - **Expiry.** The latest `expires` of all infos. When it has passed, or there is none, `--expires`; when
   that is missing too, an alert that has expired is refused, and one that never said lives a day.
-- **Text** is mended where that is harmless (line ends, NFC, invisible characters, indentation), and the
-  alert is refused where a control reorders what is read (U+202A–E, U+2066–9).
+- **Text** is mended where that is harmless (line ends, NFC, invisible characters, indentation). A paragraph
+  whose further lines are all indented alike was broken by the layout of the XML and becomes one line again;
+  lists, tables and blank lines stay. An alert is refused where a control reorders what is read (U+202A–E,
+  U+2066–9).
 - **What has no field** is kept in `correlations` with the system `cap`. The key is the element's name, for
   a pair `name:valueName`. What belongs to a further info, area or resource says so in front:
   `info2.senderName`, `area3.geocode:SAME` (the third of the bulletin's areas). What a further info says

@@ -96,8 +96,8 @@ def test_an_embedded_file_is_attached_and_a_linked_one_is_not() -> None:
     assert one.announced[0] == "the alert is of CAP 1.1, read as 1.2"
 
 
-def test_an_envelope_is_opened_and_a_private_alert_needs_a_marking() -> None:
+def test_an_envelope_is_opened_and_a_private_alert_needs_an_address() -> None:
     assert own("envelope.edxl.xml")[0].document["marking"] == "TLP:GREEN"
     (refusal,) = read(OWN / "envelope.edxl.xml", ImportDefaults(category="other"))
     assert isinstance(refusal, Refused)
-    assert "--marking" in refusal.reason
+    assert "--to" in refusal.reason

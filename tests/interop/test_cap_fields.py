@@ -91,7 +91,7 @@ FIELDS: list[tuple[str, str, str, Any]] = [
         "2026-03-05T10:00:00+05:00",
     ),
     ("info/headline", alert(info(headline="  two\n   words\t")), "/text/en/headline", "two words"),
-    ("info/description", alert(info(description="One\r\n   two")), "/text/en/description", "One\ntwo"),
+    ("info/description", alert(info(description="One\r\n   two")), "/text/en/description", "One two"),
     ("info/instruction", alert(info(instruction="Stop it.")), "/text/en/instruction", "Stop it."),
     (
         "info/contact",
@@ -298,9 +298,35 @@ def test_the_marking_is_never_wider_than_either_says(
     assert document(alert(**changed), defaults)["marking"] == expected
 
 
-@pytest.mark.parametrize("scope", [None, "Restricted", "Private"])
-def test_without_a_marking_only_public_alerts_are_imported(scope: str | None) -> None:
-    assert "--marking" in refused(alert(scope=scope)).reason
+@pytest.mark.parametrize(
+    ("scope", "addressed", "expected"),
+    [
+        pytest.param("Public", False, "TLP:CLEAR", id="public"),
+        pytest.param("Restricted", False, "TLP:AMBER", id="restricted"),
+        pytest.param("Private", True, "TLP:AMBER+STRICT", id="private-to-somebody"),
+    ],
+)
+def test_without_a_marking_the_scope_says_which_and_that_is_announced(
+    scope: str, addressed: bool, expected: str
+) -> None:
+    one = imported(alert(scope=scope), ImportDefaults(category="other", addressed=addressed))
+    assert one.document["marking"] == expected
+    assert f"marking: {expected}, because the scope is {scope} (see --marking)" in one.announced
+
+
+def test_without_marking_and_address_a_private_alert_is_refused() -> None:
+    assert refused(alert(scope="Private")).problems == (
+        Problem(
+            "/alert/scope",
+            "whom it is for",
+            "Private",
+            "name the agencies with --to, or say a --marking",
+        ),
+    )
+
+
+def test_without_marking_and_scope_an_alert_is_refused() -> None:
+    assert "--marking" in refused(alert(scope=None)).reason
 
 
 def test_a_category_of_harkara_in_the_source_is_believed() -> None:
@@ -309,8 +335,10 @@ def test_a_category_of_harkara_in_the_source_is_believed() -> None:
     assert document(source)["category"] == "terrorism"
 
 
-def test_without_a_category_an_alert_is_refused_with_the_flag_to_use() -> None:
-    assert "--category" in refused(alert(), ImportDefaults()).reason
+def test_without_a_category_an_alert_is_of_another_and_that_is_announced() -> None:
+    one = imported(alert(), ImportDefaults())
+    assert one.document["category"] == "other"
+    assert "category: other; the source has none of Harkara's (see --category)" in one.announced
 
 
 def test_an_alert_that_expired_is_refused_until_a_time_is_told() -> None:

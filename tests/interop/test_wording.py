@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.interop.wording import Mended, cut, mend, one_line, paragraphs
+from broker.interop.wording import Mended, cut, mend, one_line
 from broker.protocol.text import check_text
 
 MENDED = [
@@ -57,19 +57,6 @@ def test_what_is_mended_is_taken(raw: str) -> None:
 @given(st.text(alphabet="اب\u064e\u200c\u200d ", max_size=40))
 def test_joiners_are_kept_only_where_they_join(raw: str) -> None:
     assert check_text(mend(raw).text) is None
-
-
-@pytest.mark.parametrize(
-    ("raw", "expected"),
-    [
-        pytest.param("  a\n      b\n      c  ", "a\nb\nc", id="indentation-of-a-layout-goes"),
-        pytest.param("a\n    b\n      - c", "a\nb\n  - c", id="further-indentation-stays"),
-        pytest.param("a  \n\n  b", "a\n\nb", id="an-empty-line-stays"),
-        pytest.param(" \n ", "", id="blank"),
-    ],
-)
-def test_paragraphs_lose_their_layout_only(raw: str, expected: str) -> None:
-    assert paragraphs(raw) == expected
 
 
 def test_a_line_is_one_line() -> None:
