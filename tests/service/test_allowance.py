@@ -114,7 +114,7 @@ def test_a_bucket_tells_the_exact_wait(taken: list[int], later: float, amount: i
     assert bucket.wait(amount, 1_000.0 + later) == pytest.approx(wait)
 
 
-def test_of_two_limits_the_longer_wait_is_told_and_a_refusal_takes_nothing(hands: Hands) -> None:
+def test_a_refusal_takes_nothing_of_either_limit(hands: Hands) -> None:
     allowance = Allowance(posts_per_minute=60, post_bytes_per_minute=600, monotonic=hands.monotonic)
     allowance.charge_post(FIA, 600)
     for _ in range(3):
@@ -123,6 +123,23 @@ def test_of_two_limits_the_longer_wait_is_told_and_a_refusal_takes_nothing(hands
         assert refused.value.retry_after == pytest.approx(10)
     hands.seconds += 10
     allowance.charge_post(FIA, 100)
+
+
+@pytest.mark.parametrize(
+    ("taken", "asked", "wait"),
+    [
+        pytest.param(10, 600, 60, id="posts make it wait longer"),
+        pytest.param(1_200, 600, 120, id="bytes make it wait longer"),
+    ],
+)
+def test_what_is_over_both_limits_is_told_the_longer_wait(
+    hands: Hands, taken: int, asked: int, wait: float
+) -> None:
+    allowance = Allowance(posts_per_minute=1, post_bytes_per_minute=600, monotonic=hands.monotonic)
+    allowance.charge_post(FIA, taken)
+    with pytest.raises(RateLimited) as refused:
+        allowance.check_post(FIA, asked)
+    assert refused.value.retry_after == pytest.approx(wait)
 
 
 def test_no_limit_is_no_limit(hands: Hands) -> None:
