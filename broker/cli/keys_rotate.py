@@ -31,16 +31,16 @@ $ harkara keys rotate anf/pk.anf.key --card anf/pk.anf.card.json
     "--from",
     "from_",
     type=DURATION,
-    default="1d",
+    default="0s",
     show_default=True,
-    help="How long from now until the new keys are used.",
+    help="How long from now until the new keys are valid.",
 )
 @flag("--valid", type=DURATION, default="730d", show_default=True, help="How long the new keys are valid.")
 def rotate(identity: Path, card: Path, from_: int, valid: int, as_json: bool) -> None:
     """Add fresh keys to IDENTITY, and write the newer card in place of the old one.
 
-    Until --from has passed the old keys are used: by then the operator has to have published the
-    newer card. Old keys stay in the file, so that old items stay readable.
+    Commands and programs go on with the old keys until the operator has published the newer card,
+    and then use the new ones. Old keys stay in the file, so that old items stay readable.
     """
     before = load_identity(identity)
     shown = load_card(card)

@@ -54,7 +54,7 @@ def revoke(which: str, trust: TrustFiles, since: str | None, as_json: bool) -> N
 
     What was stamped before --since stays verifiable. Brokers cut the live feeds of the key within a
     second of taking the version. When a key was stolen, revoke the member first and then add the
-    card that harkara keys rotate --from 0s made: its fresh keys are not touched.
+    card that harkara keys rotate made: its fresh keys are not touched.
     """
 
     def edit(

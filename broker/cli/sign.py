@@ -19,6 +19,7 @@ from broker.cli.refusals import MisuseError
 from broker.cli.sources import announce, read_documents, source_flags, source_of
 from broker.client.drafting import Author, complete, draft_of
 from broker.client.drafting import sign as sign_bulletin
+from broker.client.own_keys import best
 from broker.protocol.digests import SALT_BYTES
 
 EXAMPLE = """
@@ -54,7 +55,9 @@ def sign(agency: AgencyFlags, as_json: bool, **given: Any) -> None:
         new_id=str(uuid.uuid4()),
         salt=os.urandom(SALT_BYTES),
     )
-    _, body = sign_bulletin(bulletin, address, identity.signing_key(at))
+    # The key that the registry takes, as in harkara post.
+    key = best(identity, registry, at) or identity.signing_key(at)
+    _, body = sign_bulletin(bulletin, address, key)
     post = json.loads(body)
     click.echo(json.dumps(post) if as_json else pretty(post))
     remark(f"Signed as {identity.id}, id {bulletin.id}; not sent.", as_json=as_json)

@@ -13,12 +13,12 @@ import msgspec
 
 from broker.client.clock import Clock
 from broker.client.inbox_check import ROLLBACK
+from broker.client.own_keys import OwnKeys
 from broker.client.transport import Transport
 from broker.errors import HarkaraError, InboxBroken, RolledBack
 from broker.protocol import dsse, times
 from broker.protocol.answers import ACKNOWLEDGEMENT_TYPE, Acknowledgement, answer_json
 from broker.protocol.head import Head
-from broker.protocol.identity import Identity
 from broker.protocol.registry import Registry
 
 log = logging.getLogger("harkara.client")
@@ -28,8 +28,8 @@ ACK_SECONDS = 10.0
 class Acknowledger:
     """Sends acknowledgements of one agency."""
 
-    def __init__(self, identity: Identity, transport: Transport, clock: Clock) -> None:
-        self._identity = identity
+    def __init__(self, keys: OwnKeys, transport: Transport, clock: Clock) -> None:
+        self._keys = keys
         self._transport = transport
         self._clock = clock
 
@@ -42,14 +42,14 @@ class Acknowledger:
         said = Acknowledgement(
             exchange=head.exchange.hex(),
             registry=registry.version,
-            agency=self._identity.id,
+            agency=self._keys.identity.id,
             epoch=head.epoch.hex(),
             number=head.number,
             chain=head.chain.hex(),
             at=times.format(now),
         )
         try:
-            signed = self._identity.signing_key(now).sign(ACKNOWLEDGEMENT_TYPE, answer_json(said))
+            signed = self._keys.signing_key(now).sign(ACKNOWLEDGEMENT_TYPE, answer_json(said))
             body = msgspec.json.encode(dsse.to_json(signed))
             await self._transport.send("POST", "/v1/ack", body, seconds=ACK_SECONDS)
         except RolledBack as error:

@@ -6,8 +6,8 @@
             ...
 
 This file joins the parts and says what is public; each part has a file of its own. Connecting asks the broker
-nothing, unless there is no registry yet or it has expired, so that a post made during an outage is signed and
-kept.
+nothing, unless there is no registry yet, or it has expired or lacks a key of this identity, so that a post
+made during an outage is signed and kept.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ import contextlib
 import logging
 import ssl
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from weakref import WeakSet
 
 from broker.client import clock as clocks
-from broker.client.assembly import Assembly, load_trust, reading_key
+from broker.client.assembly import Assembly, load_trust
 from broker.client.backoff import Patience, may_succeed_later
 from broker.client.clock import Clock
 from broker.client.feed import Feed, Wanted
 from broker.client.items import FeedItem, Posted, ReceivedBulletin
 from broker.client.lookups import Overview, Reach
+from broker.client.own_keys import OwnKeys
 from broker.client.place import PlaceFile
 from broker.client.posting import Document
 from broker.client.recheck import recheck_later
@@ -48,14 +50,14 @@ class Agency:
 
     def __init__(
         self,
-        identity: Identity,
+        keys: OwnKeys,
         trust: Trust,
         transport: Transport,
         state: State,
         consumer: str,
         parts: Assembly,
     ) -> None:
-        self._identity = identity
+        self._keys = keys
         self._trust = trust
         self._transport = transport
         self._state = state
@@ -96,20 +98,28 @@ class Agency:
             else await asyncio.to_thread(load_identity, Path(identity))
         )
         kept = State.of(Path(state) if state is not None else None, own.exchange, own.id)
+        reread = None if isinstance(identity, Identity) else partial(load_identity, Path(identity))
+        keys = OwnKeys(own, clock, reread)
         transport = Transport(
-            url, key=lambda: reading_key(own, clock()), now=clock, tls=tls, plain_http=plain_http
+            url,
+            key=keys.reading_key,
+            now=clock,
+            tls=tls,
+            plain_http=plain_http,
+            refused=keys.refused,
         )
         try:
             trust = await asyncio.to_thread(
                 load_trust, own, identity, registry, exchange, kept, transport, clock
             )
+            keys.known_by(lambda: trust.registry if trust.is_open else None)
             agency = cls(
-                own,
+                keys,
                 trust,
                 transport,
                 kept,
                 consumer,
-                Assembly(own, trust, transport, kept, Patience(patience), clock),
+                Assembly(keys, trust, transport, kept, Patience(patience), clock),
             )
             await agency._begin()
             try:
@@ -122,7 +132,7 @@ class Agency:
     @property
     def id(self) -> str:
         """Give the agency's id."""
-        return self._identity.id
+        return self._keys.identity.id
 
     def registry(self) -> Registry:
         """Give the registry in force here."""
@@ -257,7 +267,8 @@ class Agency:
     async def _begin(self) -> None:
         await asyncio.to_thread(self._made.outbox.tidy, self._made.clock())
         self._recheck_soon()
-        if not self._trust.needs_refresh():
+        # A key that the registry does not have: enrolment may be done by now.
+        if not (self._trust.needs_refresh() or self._keys.has_news()):
             return
         try:
             await self._trust.refresh()

@@ -5,7 +5,6 @@ all.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 from broker.client.acknowledging import Acknowledger
 from broker.client.backoff import Patience
@@ -14,6 +13,7 @@ from broker.client.feed import Parts
 from broker.client.lookups import Lookups
 from broker.client.opening import Opener
 from broker.client.outbox import Outbox
+from broker.client.own_keys import OwnKeys
 from broker.client.pair_keys import PairKeys
 from broker.client.posting import Posting
 from broker.client.private_files import read_public
@@ -23,9 +23,7 @@ from broker.client.subscription_memory import SubscriptionMemory
 from broker.client.transport import Transport
 from broker.client.trust import Trust
 from broker.client.trust_files import RegistryFiles, load_exchange, with_given
-from broker.errors import SchemaError
 from broker.protocol.identity import Identity
-from broker.protocol.keys import SigningKey
 from broker.protocol.registry import Registry
 
 
@@ -34,7 +32,7 @@ class Assembly:
 
     def __init__(
         self,
-        identity: Identity,
+        keys: OwnKeys,
         trust: Trust,
         transport: Transport,
         state: State,
@@ -42,38 +40,24 @@ class Assembly:
         clock: Clock,
     ) -> None:
         self.clock = clock
+        identity = keys.identity
         self.outbox = Outbox(state.outbox)
-        self.posting = Posting(identity, trust, transport, self.outbox, clock, patience)
-        opener = Opener(identity.id, trust, PairKeys(identity, transport))
+        self.posting = Posting(keys, trust, transport, self.outbox, clock, patience)
+        opener = Opener(identity.id, trust, PairKeys(keys, transport))
         subscriptions = SubscriptionMemory(state.subscription)
-        self.lookups = Lookups(
-            identity, trust, transport, opener, self.posting, subscriptions, clock, patience
-        )
-        self.recheck = Recheck(identity, transport, self.outbox, self.posting, clock)
+        self.lookups = Lookups(keys, trust, transport, opener, self.posting, subscriptions, clock, patience)
+        self.recheck = Recheck(identity.id, transport, self.outbox, self.posting, clock)
         self.feed_parts = Parts(
             agency=identity.id,
             trust=trust,
             transport=transport,
             opener=opener,
-            acknowledger=Acknowledger(identity, transport, clock),
+            acknowledger=Acknowledger(keys, transport, clock),
             state=state,
             answering=self.posting,
             subscriptions=subscriptions,
             patience=patience,
         )
-
-
-def reading_key(own: Identity, now: int) -> SigningKey:
-    """Give the key to sign reads with: when none is in force the last one, for the registry is given to it
-    too.
-    """
-    try:
-        return own.signing_key(now)
-    except SchemaError:
-        last = max(
-            (key for key in own.keys if isinstance(key.key, SigningKey)), key=lambda key: key.not_after
-        )
-        return cast(SigningKey, last.key)
 
 
 def load_trust(

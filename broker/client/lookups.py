@@ -19,6 +19,7 @@ from broker.client.doubts import Doubt, DoubtfulItem
 from broker.client.inbox_check import InboxWalk, Position
 from broker.client.items import Answering, FeedItem, ReceivedBulletin, ReceivedReceipt, received, unverified
 from broker.client.opening import Opener
+from broker.client.own_keys import OwnKeys
 from broker.client.subscription_memory import SubscriptionMemory
 from broker.client.transport import Transport
 from broker.client.trust import Trust
@@ -26,7 +27,6 @@ from broker.errors import Malformed, NotAuthentic, NotFound
 from broker.protocol import dsse, strictjson, times
 from broker.protocol.answers import SUBSCRIPTION_TYPE, Receipt, Subscription, answer_json, read_subscription
 from broker.protocol.delivery import BULLETIN, RECEIPT, Entry, Item, read_body_json
-from broker.protocol.identity import Identity
 from broker.protocol.limits import PAGE_BYTES
 from broker.protocol.schema_walk import read_object
 
@@ -65,7 +65,7 @@ class Lookups:
 
     def __init__(
         self,
-        identity: Identity,
+        keys: OwnKeys,
         trust: Trust,
         transport: Transport,
         opener: Opener,
@@ -74,7 +74,7 @@ class Lookups:
         clock: Clock,
         patience: Patience,
     ) -> None:
-        self._identity = identity
+        self._keys = keys
         self._trust = trust
         self._transport = transport
         self._opener = opener
@@ -104,7 +104,10 @@ class Lookups:
     async def item(self, number: int) -> FeedItem:
         """Give the item of a number of this agency's inbox, without moving any place. Raises `NotFound`."""
         position = Position.looking(self._trust.registry.epoch, number - 1)
-        walk, source = InboxWalk(self._identity.id, position), PageSource(self._transport, self._identity.id)
+        walk, source = (
+            InboxWalk(self._keys.identity.id, position),
+            PageSource(self._transport, self._keys.identity.id),
+        )
 
         async def find() -> Item:
             await source.reset()
@@ -131,9 +134,9 @@ class Lookups:
 
     async def receipts(self, item_id: str) -> Overview:
         """Give what became of a bulletin of this agency. Raises `NotFound`, or `NotAuthentic`."""
-        own = await self.fetch(self._identity.id, item_id)
+        own = await self.fetch(self._keys.identity.id, item_id)
         fields = await self._get(
-            f"/v1/bulletins/{self._identity.id}/{quote(item_id, safe='')}/receipts", OVERVIEW_BYTES
+            f"/v1/bulletins/{self._keys.identity.id}/{quote(item_id, safe='')}/receipts", OVERVIEW_BYTES
         )
         found: list[ReceivedReceipt] = []
         listed = _objects(fields.get("receipts"))
@@ -165,7 +168,7 @@ class Lookups:
             return None
         statement = dsse.from_json(fields["statement"], "/statement")
         said = read_subscription(statement.payload)
-        own = {key.kid: key for key in self._identity.signing_keys()}
+        own = {key.kid: key for key in self._keys.identity.signing_keys()}
         ours = own.get(statement.signature.kid)
         if ours is None or ours.sign(SUBSCRIPTION_TYPE, statement.payload) != statement:
             raise NotAuthentic("the subscription that the broker has was not signed by this identity")
@@ -180,12 +183,12 @@ class Lookups:
         fields: dict[str, Any] = {
             "exchange": self._trust.registry.exchange.hex(),
             "registry": self._trust.registry.version,
-            "agency": self._identity.id,
+            "agency": self._keys.identity.id,
             "version": before + 1 if type(before) is int else 1,
             "at": times.format(now),
         } | {name: value for name, value in wanted.items() if value}
         said = read_object(fields, Subscription)
-        signed = self._identity.signing_key(now).sign(SUBSCRIPTION_TYPE, answer_json(said))
+        signed = self._keys.signing_key(now).sign(SUBSCRIPTION_TYPE, answer_json(said))
         body = msgspec.json.encode(dsse.to_json(signed))
         await self._patience.call(lambda: self._transport.send("PUT", "/v1/subscription", body))
         await asyncio.to_thread(self._subscriptions.remember, said.version, now)

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from broker.client.doubts import Doubt, DoubtfulItem
+from broker.client.own_keys import OwnKeys
 from broker.client.signers import signed_by
 from broker.client.transport import Transport
 from broker.errors import HarkaraError, Malformed, NotFound
 from broker.protocol import dsse, strictjson
 from broker.protocol.card import Role
-from broker.protocol.identity import Identity
 from broker.protocol.pairkeys import SEALED_PAIR_KEY_TYPE, PairKey, open_pair_key, read_binding
 from broker.protocol.registry import Registry
 
@@ -27,8 +27,8 @@ KEPT_KEYS = 1_024
 class PairKeys:
     """The open pair keys of one member."""
 
-    def __init__(self, identity: Identity, transport: Transport) -> None:
-        self._identity = identity
+    def __init__(self, keys: OwnKeys, transport: Transport) -> None:
+        self._keys = keys
         self._transport = transport
         self._open: OrderedDict[bytes, PairKey] = OrderedDict()
 
@@ -61,6 +61,6 @@ class PairKeys:
             sealer = signed_by(sealed, registry, at=at, role=role, kind=SEALED_PAIR_KEY_TYPE)
             if binding.sealer != sealer.id or binding.pkid != pkid:
                 raise DoubtfulItem(Doubt.PAIR_KEY)
-            return open_pair_key(sealed, registry.exchange, self._identity.id, self._identity.sealing_key)
+            return open_pair_key(sealed, registry.exchange, self._keys.identity.id, self._keys.sealing_key)
         except HarkaraError:
             raise DoubtfulItem(Doubt.PAIR_KEY) from None

@@ -21,6 +21,7 @@ from broker.client.doubts import DoubtfulItem
 from broker.client.item_check import check_stamp
 from broker.client.items import Posted, ReceivedBulletin
 from broker.client.outbox import Kept, Outbox, name_of
+from broker.client.own_keys import OwnKeys
 from broker.client.problems import read_problem
 from broker.client.transport import Transport
 from broker.client.trust import Trust
@@ -29,7 +30,6 @@ from broker.protocol import admission, dsse, strictjson
 from broker.protocol.answers import ReceiptKind
 from broker.protocol.bulletin import Bulletin, read_bulletin
 from broker.protocol.digests import SALT_BYTES, Address, statement_digest
-from broker.protocol.identity import Identity
 from broker.protocol.limits import BATCH_BYTES
 from broker.protocol.stamp import read_stamp
 
@@ -46,14 +46,14 @@ class Posting:
 
     def __init__(
         self,
-        identity: Identity,
+        keys: OwnKeys,
         trust: Trust,
         transport: Transport,
         outbox: Outbox,
         clock: Clock,
         patience: Patience,
     ) -> None:
-        self._identity = identity
+        self._keys = keys
         self._trust = trust
         self._transport = transport
         self._outbox = outbox
@@ -125,7 +125,7 @@ class Posting:
             receipt = receipt_draft.receipt_of(
                 about, kind, self._author(), now=now, note=note, until=until, actor=actor
             )
-            statement, body = receipt_draft.sign(receipt, self._identity.signing_key(now))
+            statement, body = receipt_draft.sign(receipt, self._keys.signing_key(now))
             return Kept(name, RECEIPTS, receipt.id, body, statement, now)
 
         (kept,) = await asyncio.to_thread(self._outbox.keep, [(name, make)])
@@ -170,7 +170,7 @@ class Posting:
         """
         now = self._clock()
         bulletin, address = self._complete(drafting.draft_of(document, to, excepted))
-        return drafting.sign(bulletin, address, self._identity.signing_key(now))[1]
+        return drafting.sign(bulletin, address, self._keys.signing_key(now))[1]
 
     async def _keep(
         self, ready: Sequence[tuple[drafting.Draft, Completed]], *, anew: bool = False
@@ -178,7 +178,7 @@ class Posting:
         def sign(draft: drafting.Draft, completed: Completed) -> Kept:
             now = self._clock()
             bulletin, address = completed
-            statement, body = drafting.sign(bulletin, address, self._identity.signing_key(now))
+            statement, body = drafting.sign(bulletin, address, self._keys.signing_key(now))
             return Kept(_name(draft), BULLETINS, bulletin.id, body, statement, now)
 
         makers = [(_name(draft), partial(sign, draft, completed)) for draft, completed in ready]
@@ -190,7 +190,7 @@ class Posting:
 
     def _author(self) -> drafting.Author:
         registry = self._trust.registry
-        return drafting.Author(self._identity.id, registry.exchange, registry.version)
+        return drafting.Author(self._keys.identity.id, registry.exchange, registry.version)
 
     async def _send_lines(self, batch: list[Kept]) -> list[Posted | HarkaraError]:
         body = b"".join(kept.body + b"\n" for kept in batch)
@@ -221,13 +221,15 @@ class Posting:
         try:
             stamp = dsse.from_json(fields.get("stamp"), "/stamp")
             registry = await self._trust.at_least(read_stamp(stamp.payload).registry_version)
-            read = check_stamp(stamp, registry, originator=self._identity.id, item_id=kept.id, stmt=kept.stmt)
+            read = check_stamp(
+                stamp, registry, originator=self._keys.identity.id, item_id=kept.id, stmt=kept.stmt
+            )
         except DoubtfulItem as error:
             raise NotAuthentic(f"the broker's stamp does not verify: {error.words}") from None
         except Malformed as error:
             raise NotAuthentic(f"the broker's answer holds no stamp: {error.detail}") from None
         await asyncio.to_thread(self._outbox.file, kept, stamp)
-        return Posted(self._identity.id, kept.id, read, stamp, fields.get("repeated") is True)
+        return Posted(self._keys.identity.id, kept.id, read, stamp, fields.get("repeated") is True)
 
 
 def _name(draft: drafting.Draft) -> str:

@@ -16,7 +16,6 @@ from broker.client.outbox import Kept, Outbox
 from broker.client.posting import BULLETINS, Posting
 from broker.client.transport import Transport
 from broker.errors import HarkaraError, NotFound
-from broker.protocol.identity import Identity
 from broker.protocol.limits import MINUTE_US, SENT_AGE_US
 from broker.protocol.stamp import read_stamp
 
@@ -28,9 +27,9 @@ class Recheck:
     """Looks for the posts of one agency."""
 
     def __init__(
-        self, identity: Identity, transport: Transport, outbox: Outbox, posting: Posting, clock: Clock
+        self, agency: str, transport: Transport, outbox: Outbox, posting: Posting, clock: Clock
     ) -> None:
-        self._identity = identity
+        self._agency = agency
         self._transport = transport
         self._outbox = outbox
         self._posting = posting
@@ -66,7 +65,7 @@ class Recheck:
 
     async def _is_there(self, kept: Kept) -> bool:
         try:
-            await self._transport.get(f"{BULLETINS}/{self._identity.id}/{kept.id}")
+            await self._transport.get(f"{BULLETINS}/{self._agency}/{kept.id}")
         except NotFound:
             return False
         return True

@@ -27,13 +27,9 @@ NONCE_BYTES = 18
 
 
 class ReadSigner:
-    """Signs each request that goes through it. `key` gives the key to use, `now` the time in µs since the
-    epoch.
-    """
+    """Signs each request that goes through it with `key`; `now` gives the time in µs since the epoch."""
 
-    def __init__(
-        self, key: Callable[[], SigningKey], now: Callable[[], int], body: bytes | None = None
-    ) -> None:
+    def __init__(self, key: SigningKey, now: Callable[[], int], body: bytes | None = None) -> None:
         self._key = key
         self._now = now
         self._body = body
@@ -41,7 +37,7 @@ class ReadSigner:
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Sign a request and pass it on."""
-        key = self._key()
+        key = self._key
         prepared = self._signer.prepare(
             request,
             key_id=key.kid.hex(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import aiohttp
 from broker import __version__
 from broker.client.problems import problem_of
 from broker.client.signing import ReadSigner
-from broker.errors import Malformed, NotAuthentic, Unreachable, UnsafeConfiguration
+from broker.errors import HarkaraError, Malformed, NotAuthentic, Unreachable, UnsafeConfiguration
 from broker.protocol.keys import SigningKey
 from broker.protocol.limits import BODY_BYTES
 
@@ -53,7 +54,7 @@ class Chunks:
 
 class Transport:
     """One session with one broker. `key` gives the signing key for reads; without it nothing can be read
-    signed.
+    signed. `refused` is told of a key that was not taken, and why, and tells whether `key` gives another now.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class Transport:
         now: Callable[[], int],
         tls: ssl.SSLContext | None = None,
         plain_http: bool = False,
+        refused: Callable[[bytes, HarkaraError], bool] | None = None,
     ) -> None:
         self._base = check_url(url, plain_http=plain_http)
+        self._refused = refused
         self._key = key
         self._now = now
         self._session = aiohttp.ClientSession(
@@ -145,15 +148,19 @@ class Transport:
         `Malformed`.
         """
         timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_SECONDS)
-        with _named_failures(self._base):
-            headers = {"Accept": accept} | ({"If-None-Match": f'"{have}"'} if have is not None else {})
-            async with self._request(method, target, body, media_type, headers, signed, timeout) as response:
-                content = bytearray()
-                async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-                    content += chunk
-                    if len(content) > most_bytes:
-                        raise Malformed(f"the broker's answer is longer than {most_bytes} bytes")
-                return Answer(response.status, _headers(response), bytes(content))
+        headers = {"Accept": accept} | ({"If-None-Match": f'"{have}"'} if have is not None else {})
+        while True:
+            key = self._reading_key() if signed else None
+            with _named_failures(self._base):
+                async with self._request(method, target, body, media_type, headers, key, timeout) as response:
+                    content = bytearray()
+                    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                        content += chunk
+                        if len(content) > most_bytes:
+                            raise Malformed(f"the broker's answer is longer than {most_bytes} bytes")
+                    answer = Answer(response.status, _headers(response), bytes(content))
+            if key is None or not self._has_another(key, answer.status, answer.body):
+                return answer
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -161,16 +168,30 @@ class Transport:
     ) -> AsyncIterator[Chunks]:
         """Give the chunks of a signed read that does not end by itself. Raises the broker's refusal."""
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS)
-        async with contextlib.AsyncExitStack() as stack:
-            with _named_failures(self._base):
-                asking = self._request(
-                    "GET", _target(path, query), None, "", {"Accept": accept}, True, timeout
-                )
-                response = await stack.enter_async_context(asking)
-                if response.status != 200:
-                    body = await response.content.read(ANSWER_BYTES)
+        target, headers = _target(path, query), {"Accept": accept}
+        while True:
+            async with contextlib.AsyncExitStack() as stack:
+                key = self._reading_key()
+                with _named_failures(self._base):
+                    asking = self._request("GET", target, None, "", headers, key, timeout)
+                    response = await stack.enter_async_context(asking)
+                    body = await response.content.read(ANSWER_BYTES) if response.status != 200 else b""
+                if response.status == 200:
+                    yield Chunks(response)
+                    return
+                if not self._has_another(key, response.status, body):
                     raise problem_of(response.status, body, retry_after=response.headers.get("Retry-After"))
-            yield Chunks(response)
+
+    def _reading_key(self) -> SigningKey:
+        if self._key is None:
+            raise UnsafeConfiguration("a signed read needs an identity")
+        return self._key()
+
+    def _has_another(self, key: SigningKey, status: int, body: bytes) -> bool:
+        """Tell whether an answer refuses the key, and there is another to ask with."""
+        return (
+            status == 401 and self._refused is not None and self._refused(key.kid, problem_of(status, body))
+        )
 
     def _request(
         self,
@@ -179,16 +200,14 @@ class Transport:
         body: bytes | None,
         media_type: str,
         headers: dict[str, str],
-        signed: bool,
+        key: SigningKey | None,
         timeout: aiohttp.ClientTimeout,
     ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
         if body is not None:
             headers = headers | {"Content-Type": media_type}
         signer: tuple[aiohttp.ClientMiddlewareType, ...] = ()
-        if signed:
-            if self._key is None:
-                raise UnsafeConfiguration("a signed read needs an identity")
-            signer = (ReadSigner(self._key, self._now, body),)
+        if key is not None:
+            signer = (ReadSigner(key, self._now, body),)
         return self._session.request(
             method,
             self._base + target,
@@ -239,6 +258,12 @@ def _require_success(answer: Answer) -> Answer:
     raise problem_of(answer.status, answer.body, retry_after=answer.headers.get("retry-after"))
 
 
+def _reason(error: OSError) -> str:
+    # The event loop gives a refused connection the address for words, which are here before them.
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or "the connection was refused"
+
+
 @contextlib.contextmanager
 def _named_failures(base: str) -> Iterator[None]:
     """Turn whatever the network, TLS or HTTP does wrong into an error that says what it was, and where."""
@@ -251,9 +276,7 @@ def _named_failures(base: str) -> Iterator[None]:
     except aiohttp.ClientSSLError as error:
         raise Unreachable(f"TLS: no agreement with {base}: {error.os_error}") from None
     except aiohttp.ClientConnectorError as error:
-        raise Unreachable(
-            f"no broker answers at {base}: {error.os_error.strerror or error.os_error}"
-        ) from None
+        raise Unreachable(f"no broker answers at {base}: {_reason(error.os_error)}") from None
     except TimeoutError:
         raise Unreachable(f"the broker at {base} did not answer in time") from None
     except aiohttp.InvalidURL:

@@ -32,7 +32,9 @@ def test_an_exchange_that_is_well_is_told_where_its_root_key_should_be(world: Wo
 @pytest.mark.parametrize(
     ("arguments", "name", "said"),
     [
-        pytest.param(["--url", "http://127.0.0.1:9", "--patience", "0"], "broker", "reached", id="no-broker"),
+        pytest.param(
+            ["--url", "http://127.0.0.1:9", "--patience", "0"], "broker", "no broker", id="no-broker"
+        ),
         pytest.param(["--url", "http://exchange.gov.pk"], "broker", "https", id="a-broker-in-clear"),
         pytest.param(["--identity", "nowhere.key"], "identity", "not there", id="no-identity"),
         pytest.param(["--exchange", "nowhere.json"], "broker", "nowhere.json", id="no-exchange"),
