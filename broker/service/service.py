@@ -120,21 +120,24 @@ class Service:
             live_feeds=lambda: self.feeds.live, deliveries=lambda: self.router.standing.deliveries
         )
         self._clock = clock
+        self._started = False
         self._routing: asyncio.Task[None] | None = None
         self._sampling: asyncio.Task[None] | None = None
 
     async def start(self, registry: dsse.Envelope, entitlements: dsse.Envelope) -> None:
         """Put the registry into force and start to route. Raises what `Trust.start` raises."""
         await self.trust.start(registry, entitlements)
+        self._started = True
         self.trust.on_change(lambda newer: self.pair_keys.drop_stale(newer, self._clock()))
         self.store.ticks.on_registry(self.trust.news)
         self._routing = asyncio.create_task(self.router.run(), name="harkara-router")
         self._sampling = asyncio.create_task(self.lag.run(), name="harkara-lag")
 
     async def close(self) -> None:
-        """Stop routing and loading. The store is the caller's to close."""
+        """Stop routing and loading, also when `start` has refused. The store is the caller's to close."""
         self.checkup.stopping = True
-        self.feeds.stop()
+        if self._started:
+            self.feeds.stop()
         await self.stop_routing()
         if self._sampling is not None:
             await end([self._sampling])
