@@ -12,17 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.errors import (
-    ExpiredKey,
     HarkaraError,
     IdConflict,
     OutcomeUnknown,
-    Problem,
     RouterBehind,
     pointing_below,
     pointing_within,
 )
 from broker.protocol import admission, digests, dsse, sealing
-from broker.protocol.bulletin import Bulletin, read_bulletin
+from broker.protocol.bulletin import PAYLOAD_TYPE, Bulletin, read_bulletin
 from broker.protocol.card import Card
 from broker.protocol.delivery import BULLETIN
 from broker.protocol.digests import Address, Policy
@@ -32,12 +30,12 @@ from broker.protocol.routing import Reason, route
 from broker.service.allowance import Allowance
 from broker.service.clock import Clock
 from broker.service.holders import holders_of
+from broker.service.intake import Intake
 from broker.service.metrics import Metrics
-from broker.service.sealing import Accepted, Admitted, Sealer, StaleDecision, conflict
+from broker.service.sealing import Accepted, Admitted, Sealer, StaleDecision
 from broker.service.subscriptions import Subscriptions
 from broker.service.trust import Trust
 from broker.service.vault import Vault
-from broker.store.commit import Committer
 from broker.store.log import Log
 
 DECISIONS = 5
@@ -64,7 +62,7 @@ class Posting:
         *,
         trust: Trust,
         log: Log,
-        committer: Committer,
+        intake: Intake,
         sealer: Sealer,
         vault: Vault,
         subscriptions: Subscriptions,
@@ -75,7 +73,7 @@ class Posting:
     ) -> None:
         self._trust = trust
         self._log = log
-        self._committer = committer
+        self._intake = intake
         self._sealer = sealer
         self._vault = vault
         self._subscriptions = subscriptions
@@ -101,7 +99,8 @@ class Posting:
         size, charged = len(body), False
         for _ in range(DECISIONS):
             registry, entitlements = self._trust.in_force
-            card = self._sender(post.statement, registry)
+            with pointing_below("/statement"):
+                card = self._intake.sender(post.statement, registry, kind=PAYLOAD_TYPE)
             if not charged:
                 self._allowance.check_post(card.id, size)
             # What is refused here was never accepted, so nobody but its author holds it.
@@ -109,8 +108,8 @@ class Posting:
                 bulletin = self._read(post.statement, card, registry)
             admission.check_address(bulletin, post.address)
             stmt = digests.statement_digest(post.statement)
-            with self._allowance.charging(IdConflict, card.id, size):
-                repeat = await self._repeat(bulletin, stmt)
+            with pointing_within(PAYLOAD), self._allowance.charging(IdConflict, card.id, size):
+                repeat = await self._intake.first_answer(card.id, bulletin.id, stmt)
             if repeat is not None:
                 return repeat
             with pointing_within(PAYLOAD):
@@ -135,7 +134,9 @@ class Posting:
         """
         post = admission.read_post(body)
         registry, entitlements = self._trust.in_force
-        bulletin = self._read(post.statement, self._sender(post.statement, registry), registry)
+        with pointing_below("/statement"):
+            card = self._intake.sender(post.statement, registry, kind=PAYLOAD_TYPE)
+        bulletin = self._read(post.statement, card, registry)
         admission.check_address(bulletin, post.address)
         with pointing_within(PAYLOAD):
             admission.check_timely(bulletin, self._clock())
@@ -165,32 +166,11 @@ class Posting:
         )
         return Decided(bulletin, policy, reasons)
 
-    def _sender(self, statement: dsse.Envelope, registry: Registry) -> Card:
-        now = self._clock()
-        with pointing_below("/statement"):
-            card = admission.authenticate(statement, registry, now)
-        if registry.key_for(card.id, "seal", now) is None:
-            raise ExpiredKey(
-                "this agency has no sealing key in force, so its own copy could not be sealed to it",
-                Problem("/statement/signatures/0/keyid", "a member with both keys in force", card.id),
-            )
-        return card
-
     def _read(self, statement: dsse.Envelope, card: Card, registry: Registry) -> Bulletin:
         with pointing_within(PAYLOAD):
             bulletin = read_bulletin(statement.payload)
             admission.check_author(bulletin, card.id, registry.exchange)
         return bulletin
-
-    async def _repeat(self, bulletin: Bulletin, stmt: bytes) -> Accepted | None:
-        (known,) = await self._log.known([f"{bulletin.originator}/{bulletin.id}"])
-        if known is None:
-            return None
-        if known.stmt != stmt:
-            with pointing_within(PAYLOAD):
-                raise conflict(bulletin.id)
-        await self._committer.confirm_repeat()
-        return Accepted(bulletin.originator, bulletin.id, dsse.from_bytes(known.stamp), repeated=True)
 
     def _admitted(self, post: admission.Post, decided: Decided, stmt: bytes, registry: Registry) -> Admitted:
         bulletin = decided.bulletin

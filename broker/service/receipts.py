@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from broker.errors import (
-    ExpiredKey,
     HarkaraError,
     IdConflict,
     NotFound,
@@ -19,7 +18,6 @@ from broker.errors import (
 )
 from broker.protocol import admission, digests, dsse, sealing
 from broker.protocol.answers import RECEIPT_TYPE, Receipt, read_receipt
-from broker.protocol.card import Card
 from broker.protocol.delivery import RECEIPT, Item, item_json
 from broker.protocol.limits import DAY_US
 from broker.protocol.registry import Registry
@@ -27,11 +25,11 @@ from broker.service.allowance import Allowance
 from broker.service.clock import Clock
 from broker.service.fetching import Fetching
 from broker.service.holders import UNROUTED, recipients_of, stamp_of
+from broker.service.intake import Intake
 from broker.service.posting import DECISIONS
-from broker.service.sealing import Accepted, Admitted, Sealer, StaleDecision, conflict
+from broker.service.sealing import Accepted, Admitted, Sealer, StaleDecision
 from broker.service.trust import Trust
 from broker.service.vault import Vault
-from broker.store.commit import Committer
 from broker.store.log import Log
 from broker.store.records import Known
 
@@ -47,7 +45,7 @@ class Receipts:
         *,
         trust: Trust,
         log: Log,
-        committer: Committer,
+        intake: Intake,
         sealer: Sealer,
         vault: Vault,
         fetching: Fetching,
@@ -56,7 +54,7 @@ class Receipts:
     ) -> None:
         self._trust = trust
         self._log = log
-        self._committer = committer
+        self._intake = intake
         self._sealer = sealer
         self._vault = vault
         self._fetching = fetching
@@ -69,7 +67,7 @@ class Receipts:
         size, charged = len(body), False
         for _ in range(DECISIONS):
             registry = self._trust.registry
-            card = self._authenticate(statement, registry)
+            card = self._intake.sender(statement, registry, kind=RECEIPT_TYPE)
             if not charged:
                 self._allowance.check_post(card.id, size)
             with pointing_within("/payload"):
@@ -79,7 +77,7 @@ class Receipts:
                     admission.check_claims(receipt.agency, receipt.exchange, card.id, registry.exchange)
                 stmt = digests.statement_digest(statement)
                 with self._allowance.charging(IdConflict, card.id, size):
-                    repeat = await self._repeat(receipt, stmt)
+                    repeat = await self._intake.first_answer(card.id, receipt.id, stmt)
                 if repeat is not None:
                     return repeat
                 admission.check_receipt(receipt, card.id, registry.exchange, self._clock())
@@ -119,25 +117,6 @@ class Receipts:
             ],
             "receipts": [item_json(receipt) for receipt in receipts],
         }
-
-    def _authenticate(self, statement: dsse.Envelope, registry: Registry) -> Card:
-        now = self._clock()
-        card = admission.authenticate(statement, registry, now, kind=RECEIPT_TYPE)
-        if registry.key_for(card.id, "seal", now) is None:
-            raise ExpiredKey(
-                "this agency has no sealing key in force",
-                Problem("/signatures/0/keyid", "a member with both keys in force", card.id),
-            )
-        return card
-
-    async def _repeat(self, receipt: Receipt, stmt: bytes) -> Accepted | None:
-        (known,) = await self._log.known([f"{receipt.agency}/{receipt.id}"])
-        if known is None:
-            return None
-        if known.stmt != stmt:
-            raise conflict(receipt.id)
-        await self._committer.confirm_repeat()
-        return Accepted(receipt.agency, receipt.id, dsse.from_bytes(known.stamp), repeated=True)
 
     async def _check_received(self, receipt: Receipt) -> None:
         item = f"{receipt.originator}/{receipt.bulletin}"

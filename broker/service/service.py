@@ -22,6 +22,7 @@ from broker.service.fetching import Fetching
 from broker.service.heads import Heads
 from broker.service.inbox_checks import InboxChecks
 from broker.service.inbox_proof import InboxProof
+from broker.service.intake import Intake
 from broker.service.lag import RouterLag
 from broker.service.metrics import Metrics
 from broker.service.pair_keys import PairKeys
@@ -67,10 +68,11 @@ class Service:
         self.router = Router(store, vault, proof, on_news=self._news, clock=clock)
         self.lag = RouterLag(store.routing)
         sealer = Sealer(identity, self.pair_keys, store.committer, vault, clock, self.metrics)
+        intake = Intake(store.log, store.committer, clock)
         self.posting = Posting(
             trust=self.trust,
             log=store.log,
-            committer=store.committer,
+            intake=intake,
             sealer=sealer,
             vault=vault,
             subscriptions=self.subscriptions,
@@ -85,7 +87,7 @@ class Service:
         self.receipts = Receipts(
             trust=self.trust,
             log=store.log,
-            committer=store.committer,
+            intake=intake,
             sealer=sealer,
             vault=vault,
             fetching=self.fetching,
