@@ -15,7 +15,7 @@ from broker.cli.refusals import MisuseError
 from broker.cli.trust_files import EXCHANGE
 from broker.client.agency import Agency
 from broker.client.items import FeedItem, ReceivedBulletin, Unverified
-from broker.errors import CursorNotOurs, NotAuthentic, NotFound
+from broker.errors import NotAuthentic
 
 
 @asynccontextmanager
@@ -45,10 +45,7 @@ async def connected(flags: AgencyFlags) -> AsyncIterator[Agency]:
 async def item_named(agency: Agency, name: str) -> FeedItem:
     """Give the item that `name` names: its number in the inbox, or ORIGINATOR/ID. Raises `NotFound`."""
     if name.isdecimal():
-        try:
-            return await agency.item(int(name))
-        except CursorNotOurs:  # the broker's word for a number beyond the end
-            raise NotFound(f"the inbox has no item {name}") from None
+        return await agency.item(int(name))
     originator, item_id = split_name(name)
     return await agency.fetch(originator, item_id)
 

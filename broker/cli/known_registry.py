@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from broker.cli import files
 from broker.cli.agency_flags import AgencyFlags
-from broker.cli.identity_files import load_envelope, load_exchange, load_identity
+from broker.cli.identity_files import load_exchange, load_identity
 from broker.cli.refusals import MisuseError
-from broker.cli.trust_files import EXCHANGE
+from broker.cli.trust_files import EXCHANGE, load_registry
 from broker.client import trust_files
 from broker.client.state import State
 from broker.client.trust_files import RegistryFiles, with_given
+from broker.errors import BadSignature
 from broker.protocol.identity import Identity
-from broker.protocol.registry import Registry, open_registry
+from broker.protocol.registry import Registry
 
 
 def trusted_registry(agency: AgencyFlags) -> Registry:
@@ -29,7 +30,13 @@ def trusted_registry(agency: AgencyFlags) -> Registry:
     exchange = agency.exchange or agency.registry.parent / EXCHANGE
     if agency.exchange is None and not exchange.exists() and agency.identity is not None:
         exchange = agency.identity.parent / EXCHANGE
-    return open_registry(load_envelope(agency.registry, "a registry"), load_exchange(exchange))
+    try:
+        return load_registry(agency.registry, load_exchange(exchange))
+    except BadSignature:
+        if agency.identity is None:
+            raise
+        # The root keys may have been changed since exchange.json: what was kept leads to these.
+        return known_registry(agency, load_identity(agency.identity))
 
 
 def known_registry(agency: AgencyFlags, identity: Identity) -> Registry:

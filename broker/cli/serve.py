@@ -21,11 +21,10 @@ from broker.cli.identity_files import load_envelope, load_exchange, load_identit
 from broker.cli.output import result
 from broker.cli.parameters import DIRECTORY, FILE, together
 from broker.cli.refusals import MisuseError, brief
-from broker.cli.trust_files import BROKER_KEY, ENTITLEMENTS, EXCHANGE, REGISTRY, STORE_KEY
+from broker.cli.trust_files import BROKER_KEY, ENTITLEMENTS, EXCHANGE, REGISTRY, STORE_KEY, open_first
 from broker.errors import HarkaraError
 from broker.protocol.entitlements import read_entitlements
 from broker.protocol.key_files import read_store_key
-from broker.protocol.registry import open_registry
 from broker.settings import DEFAULT_LISTEN, DEFAULT_OPS, Address, Settings, Share
 
 if TYPE_CHECKING:
@@ -178,9 +177,10 @@ def _material(given: dict[str, Any]) -> Material:
         raise MisuseError(f"{store_key} is not a store key: {brief(error)}") from None
     identity = load_identity(place("identity", BROKER_KEY))
     exchange = load_exchange(place("exchange", EXCHANGE))
-    registry = load_envelope(place("registry", REGISTRY), "a registry")
+    registry_file = place("registry", REGISTRY)
+    registry = load_envelope(registry_file, "a registry")
     entitlements = load_envelope(place("entitlements", ENTITLEMENTS), "the entitlements")
-    opened = open_registry(registry, exchange)
+    opened = open_first(registry, exchange, registry_file)
     read_entitlements(
         entitlements, exchange=exchange.id, version=opened.version, digest=opened.entitlements_digest
     )

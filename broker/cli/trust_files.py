@@ -5,7 +5,7 @@ and verified.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from broker.cli.identity_files import load_envelope, load_exchange
 from broker.cli.output import pretty
 from broker.cli.parameters import DIRECTORY, FILE
 from broker.cli.refusals import MisuseError
+from broker.errors import BadSignature
 from broker.protocol import dsse
 from broker.protocol.entitlements import Entitlements, read_entitlements
 from broker.protocol.exchange import Exchange
@@ -31,6 +32,10 @@ NEXT: Final = "registry-next.json"
 ROOT_KEY: Final = "root.key"
 BROKER_KEY: Final = "broker.key"
 STORE_KEY: Final = "store.key"
+FIRST_ROOTS: Final = (
+    "take the file as it was signed, by the root keys that exchange.json names; "
+    "an agency that has followed a change of them opens it with --identity FILE"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class TrustFiles:
         missing files.
         """
         exchange = load_exchange(self.exchange)
-        registry = open_registry(load_envelope(self.registry, "a registry"), exchange)
+        registry = load_registry(self.registry, exchange)
         entitlements = read_entitlements(
             load_envelope(self.entitlements, "the entitlements"),
             exchange=exchange.id,
@@ -71,6 +76,24 @@ class TrustFiles:
         files.replace(self.entitlements, as_file(entitlements), private=True)
         files.replace(self.registry, as_file(registry))
         self.draft.unlink(missing_ok=True)
+
+
+def load_registry(path: Path, exchange: Exchange) -> Registry:
+    """Read a registry and verify it by the first root keys. Raises `MisuseError`, and what verification
+    raises.
+    """
+    return open_first(load_envelope(path, "a registry"), exchange, path)
+
+
+def open_first(envelope: dsse.Envelope, exchange: Exchange, path: Path) -> Registry:
+    """Verify a registry by the first root keys. Raises what verification raises, with a way out."""
+    try:
+        return open_registry(envelope, exchange)
+    except BadSignature as error:
+        raise BadSignature(
+            f"{path} does not open from {EXCHANGE}: {error.detail}",
+            *(replace(problem, hint=FIRST_ROOTS) for problem in error.problems),
+        ) from None
 
 
 def as_file(envelope: dsse.Envelope) -> bytes:

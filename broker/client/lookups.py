@@ -23,7 +23,7 @@ from broker.client.own_keys import OwnKeys
 from broker.client.subscription_memory import SubscriptionMemory
 from broker.client.transport import Transport
 from broker.client.trust import Trust
-from broker.errors import Malformed, NotAuthentic, NotFound
+from broker.errors import CursorNotOurs, Malformed, NotAuthentic, NotFound
 from broker.protocol import dsse, strictjson, times
 from broker.protocol.answers import SUBSCRIPTION_TYPE, Receipt, Subscription, answer_json, read_subscription
 from broker.protocol.delivery import BULLETIN, RECEIPT, Entry, Item, read_body_json
@@ -122,7 +122,10 @@ class Lookups:
 
         if number < 1:
             raise NotFound("an inbox is numbered from 1")
-        item = await self._patience.call(find)
+        try:
+            item = await self._patience.call(find)
+        except CursorNotOurs:  # the broker's word for a number beyond the end: no chain was named
+            raise NotFound(f"the inbox has no item {number}") from None
         kind, digest = walk.expect(item)
         try:
             if item.body is None:

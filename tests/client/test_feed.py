@@ -250,7 +250,7 @@ async def test_one_item_is_given_by_its_number(broker: Broker) -> None:
         assert isinstance(item, ReceivedBulletin)
         assert item.number == 2
         assert numbers(await drain(police)) == [1, 2, 3]
-        for number in (0, 4):
+        for number in (-1, 0, 4, 5, 4_000):
             with pytest.raises(NotFound):
                 await police.item(number)
 
