@@ -52,11 +52,14 @@ def fuzz(name: str, seconds: int, corpus: Path) -> tuple[int, str]:
 
 
 def told(name: str, code: int, output: str) -> str:
-    """Give one line on a run, and all of it when something was found."""
+    """Give one line on a run, and the end of what it said when something was found or it did not run."""
     runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", output)
     reached = re.findall(r"cov: (\d+)", output)
     line = f"{name:18} {runs[1] if runs else '?':>9} inputs, {reached[-1] if reached else '?':>5} branches"
-    return line if code == 0 else f"{line}\n{output[-6000:]}\n{name}: found something, see {FOUND}/{name}-*"
+    if code == 0:
+        return line
+    why = f"found something, see {FOUND}/{name}-*" if reached else "did not run"
+    return f"{line}\n{output[-6000:]}\n{name}: {why}"
 
 
 @click.command()
