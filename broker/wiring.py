@@ -104,6 +104,11 @@ def _check_material(material: Material) -> bytes:
         raise UnsafeConfiguration(
             "the broker's identity was made for another exchange: give the right --identity"
         )
+    if material.identity.role != "broker":
+        raise UnsafeConfiguration(
+            f"the identity is that of {material.identity.id}, an agency: give the broker's with --identity "
+            "(HARKARA_IDENTITY counts too: unset it where a broker is started)"
+        )
     card = registry.cards.get(material.identity.id)
     if card is None or card.role != "broker":
         raise UnsafeConfiguration(f"the registry has no broker {material.identity.id}: enrol its card first")

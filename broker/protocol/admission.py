@@ -32,6 +32,7 @@ from broker.errors import (
     RegistryExpired,
     WrongAddress,
     WrongExchange,
+    shorten,
 )
 from broker.protocol import dsse, strictjson, times
 from broker.protocol.answers import Receipt
@@ -65,9 +66,12 @@ def post_of(value: object) -> Post:
             hint = 'put the envelope into {"statement": …}'
         elif isinstance(value, dict) and "originator" in value:
             hint = "a bulletin must be signed before it is posted: `harkara sign`"
-        raise Malformed(
-            "not a post", Problem("", "an object with the member statement", "another value", hint)
+        got = (
+            f"an object with {', '.join(value) or 'nothing in it'}"
+            if isinstance(value, dict)
+            else "no object"
         )
+        raise Malformed("not a post", Problem("", "an object with the member statement", shorten(got), hint))
     for name in value:
         if name not in ("statement", "address"):
             pointer = "/" + name.replace("~", "~0").replace("/", "~1")

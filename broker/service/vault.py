@@ -64,4 +64,7 @@ class Vault:
         try:
             return self._ciphers[purpose].decrypt(closed[:_NONCE_BYTES], closed[_NONCE_BYTES:], name.encode())
         except (InvalidTag, ValueError):
-            raise NotAuthentic(f"the {purpose.value} record of {name} in the store is not ours") from None
+            raise NotAuthentic(
+                f"the {purpose.value} record of {name} in the store is not ours: "
+                "it was changed there, or sealed under another store key"
+            ) from None

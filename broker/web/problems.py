@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from broker.errors import HarkaraError, Malformed, MethodNotAllowed, NotFound, Problem, TooLarge
+from broker.errors import HarkaraError, Malformed, MethodNotAllowed, NotFound, Problem, TooLarge, shorten
 from broker.web.request_id import HEADER
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -71,7 +71,8 @@ def translate(error: web.HTTPException) -> HarkaraError:
         return NotFound("there is no such resource")
     if error.status == 405:
         allowed = error.headers.get("Allow", "")
-        return MethodNotAllowed("this resource has no such method", Problem("", allowed, "another method"))
+        method = error.method if isinstance(error, web.HTTPMethodNotAllowed) else "another method"
+        return MethodNotAllowed("this resource has no such method", Problem("", allowed, shorten(method)))
     if error.status == 413:
         return TooLarge("the request is too large")
     if error.status == 417:

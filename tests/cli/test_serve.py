@@ -91,7 +91,7 @@ def test_an_address_that_is_taken_is_told(exchange: Path) -> None:
         pytest.param(["--listen", "8470"], 2, "HOST:PORT", id="a-port-alone"),
         pytest.param(["--store-key", "exchange/root.key"], 2, "not a store key", id="another-key"),
         pytest.param(["--identity", "exchange/store.key"], 2, "not an identity", id="no-identity"),
-        pytest.param(["--identity", "fia/pk.fia.key"], 6, "pk.fia", id="an-agency-that-serves"),
+        pytest.param(["--identity", "fia/pk.fia.key"], 6, "HARKARA_IDENTITY", id="an-agency-that-serves"),
         pytest.param(["--registry", "exchange/exchange.json"], 2, "not a registry", id="no-registry"),
         pytest.param(["--entitlements", "exchange/registry.json"], 5, "entitlements", id="no-entitlements"),
         pytest.param(["--exchange", "other/exchange.json"], 3, "exchange", id="another-exchange"),

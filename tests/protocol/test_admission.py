@@ -111,6 +111,14 @@ def test_any_other_post_is_refused_where_it_is_wrong(body: Any, pointer: str, hi
     assert hint in refused.value.problems[0].hint
 
 
+def test_a_bulletin_for_a_post_is_described() -> None:
+    with pytest.raises(Malformed) as refused:
+        admission.read_post(b'{"id":"x","originator":"pk.fia"}')
+    (problem,) = refused.value.problems
+    assert problem.got == "an object with id, originator"
+    assert "harkara sign" in problem.hint
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [
