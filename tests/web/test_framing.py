@@ -201,7 +201,7 @@ async def test_another_method_gets_405_and_is_told_which_are_allowed(
         assert head.startswith(b"HTTP/1.1 405 ")
         allow = next(line for line in head.split(b"\r\n") if line.startswith(b"Allow: "))
         assert set(allow.removeprefix(b"Allow: ").decode().split(",")) == allowed
-        assert b'"got":"' + method + b'"' in head
+        assert method == b"HEAD" or b'"got":"' + method + b'"' in head  # a HEAD has no body
 
 
 async def test_an_absolute_target_with_our_own_name_is_taken(port: int) -> None:
