@@ -20,13 +20,17 @@ from broker.cli.refusals import MisuseError
 from broker.cli.trust_files import as_file
 
 EXAMPLE = """
-$ harkara keys rotate anf/pk.anf.key --card anf/pk.anf.card.json
+$ harkara keys rotate anf/pk.anf.key
 """
 
 
 @command("rotate", example=EXAMPLE)
 @click.argument("identity", type=FILE)
-@flag("--card", type=FILE, required=True, help="The card until now: names and contact are kept.")
+@flag(
+    "--card",
+    type=FILE,
+    help="The card until now: names and contact are kept.  [default: ID.card.json beside the identity]",
+)
 @flag(
     "--from",
     "from_",
@@ -36,13 +40,18 @@ $ harkara keys rotate anf/pk.anf.key --card anf/pk.anf.card.json
     help="How long from now until the new keys are valid.",
 )
 @flag("--valid", type=DURATION, default="730d", show_default=True, help="How long the new keys are valid.")
-def rotate(identity: Path, card: Path, from_: int, valid: int, as_json: bool) -> None:
+def rotate(identity: Path, card: Path | None, from_: int, valid: int, as_json: bool) -> None:
     """Add fresh keys to IDENTITY, and write the newer card in place of the old one.
 
     Commands and programs go on with the old keys until the operator has published the newer card,
     and then use the new ones. Old keys stay in the file, so that old items stay readable.
     """
     before = load_identity(identity)
+    card = card or identity.parent / f"{before.id}.card.json"
+    if not card.exists():
+        raise MisuseError(
+            f"{card} is not there", f"--card FILE, or make it: harkara keys card {identity} --out {card}"
+        )
     shown = load_card(card)
     if shown.id != before.id:
         raise MisuseError(f"{card} is the card of {shown.id}, and {identity} is the identity of {before.id}")

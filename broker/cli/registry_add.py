@@ -96,7 +96,7 @@ def add(
     found |= card_json(enrolled) | ({"grant": msgspec.to_builtins(grant)} if grant else {})
     words = [*card_words(enrolled), *(grant_words(grant) if grant else [])]
     result(found, words, as_json=as_json)
-    remark(f"\nIn {trust.draft}, version {registry.version}. Next: harkara registry sign", as_json=as_json)
+    remark(f"\nIn {trust.draft}, version {registry.version}. Next: {trust.then('sign')}", as_json=as_json)
 
 
 def _granted(

@@ -130,4 +130,4 @@ def _edit(trust: TrustFiles, edit: Edit, as_json: bool) -> None:
         [f"Version {registry.version}, in {trust.draft}", *(f"  {line}" for line in told)],
         as_json=as_json,
     )
-    remark("\nNext: harkara registry sign", as_json=as_json)
+    remark(f"\nNext: {trust.then('sign')}", as_json=as_json)

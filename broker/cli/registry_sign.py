@@ -61,8 +61,8 @@ def sign(trust: TrustFiles, root_key: tuple[Path, ...], as_json: bool) -> None:
         *(f"  {line}" for line in told),
     ]
     result(found, words, as_json=as_json)
-    following = "publish" if signed >= registry.k else "sign, with another root key"
-    remark(f"\nNext: harkara registry {following}", as_json=as_json)
+    following = "publish" if signed >= registry.k else "sign --root-key ANOTHER"
+    remark(f"\nNext: {trust.then(following)}", as_json=as_json)
 
 
 def _load(path: Path) -> SigningKey:

@@ -141,7 +141,7 @@ def changes(
         lines.append("~ a new epoch: brokers start on an empty store")
     if before.root_keys != after.root_keys or before.k != after.k:
         lines.append(f"~ other root keys: {after.k} of {len(after.root_keys)}")
-    return [
-        *sorted(lines, key=lambda line: line[2:]),
-        f"~ valid until {after.expires[:10]} (was {before.expires[:10]})",
-    ]
+    found = sorted(lines, key=lambda line: line[2:])
+    if before.expires[:10] != after.expires[:10]:
+        found.append(f"~ valid until {after.expires[:10]} (was {before.expires[:10]})")
+    return found

@@ -71,6 +71,13 @@ class TrustFiles:
         )
         return InForce(exchange, registry, entitlements)
 
+    def then(self, command: str) -> str:
+        """Give the next command to type, with the directory that this one had."""
+        return f"harkara registry {command}" + (f" --data {self.draft.parent}" if self._together() else "")
+
+    def _together(self) -> bool:
+        return self.draft.name == NEXT and self.exchange == self.draft.parent / EXCHANGE
+
     def put(self, registry: dsse.Envelope, entitlements: dsse.Envelope) -> None:
         """Put a newer version in place of the one in force, and remove the draft."""
         files.replace(self.entitlements, as_file(entitlements), private=True)

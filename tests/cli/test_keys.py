@@ -154,3 +154,22 @@ def test_the_card_of_another_is_not_rotated_into_an_identity(exchange: Path, fia
     assert done.code == 2
     assert "pk.anf" in done.err
     assert fia.read_bytes() == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["--card", "fia/pk.fia.card.json"]], ids=["beside-it", "named"])
+def test_the_card_to_renew_is_the_one_beside_the_identity_unless_named(
+    fia: Path, arguments: list[str]
+) -> None:
+    must("keys", "rotate", fia, *arguments)
+    assert len(read_card(card_of("fia/pk.fia.card.json")).keys) == 4
+
+
+def test_without_a_card_it_is_said_how_to_make_one(fia: Path) -> None:
+    before = fia.read_bytes()
+    Path("fia/pk.fia.card.json").unlink()
+    done = call("keys", "rotate", fia)
+    assert done.code == 2
+    assert f"harkara keys card {fia} --out fia/pk.fia.card.json" in done.err
+    assert fia.read_bytes() == before
+    must("keys", "card", fia, "--out", "fia/pk.fia.card.json")
+    must("keys", "rotate", fia)

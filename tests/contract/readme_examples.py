@@ -1,29 +1,33 @@
-"""Take the examples out of a Markdown page and make a script of them.
+"""Take the examples out of a Markdown page, make a script of them, and hold what it prints to the page.
 
 In a fenced block marked `console`, a line that begins with `$ ` is a command, a line after one that ends in
-a backslash continues it, and everything else is what the command prints. Blocks with other marks are not
-run. All commands of a page run in their order in one shell, as a reader would type them.
+a backslash continues it, and everything else is what the command prints: these lines, in this order, others
+may stand between them, and `…` stands for anything. Blocks with other marks are not run. All commands of a
+page run in their order in one shell, as a reader would type them.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FENCE = re.compile(
     r"^(?P<fence>`{3,})(?P<mark>[^\n`]*)\n(?P<body>.*?)^(?P=fence)[ ]*$", re.MULTILINE | re.DOTALL
 )
 PROMPT = "$ "
+MARK = "--- line "
+"""What the script prints before each command, with the line of the command."""
 WAIT_TENTHS = 150
 """How long a command in the background may take to be ready, in tenths of a second."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command of a page and the line it stands in."""
+    """One command of a page, the line it stands in, and the lines that it prints."""
 
     line: int
     text: str
+    prints: tuple[str, ...] = ()
 
 
 def blocks(page: str, mark: str) -> list[tuple[int, str]]:
@@ -44,7 +48,9 @@ def commands(page: str) -> list[Command]:
             if line.startswith(PROMPT):
                 found.append(Command(number, line.removeprefix(PROMPT)))
             elif continues:
-                found[-1] = Command(found[-1].line, f"{found[-1].text}\n{line}")
+                found[-1] = replace(found[-1], text=f"{found[-1].text}\n{line}")
+            elif line.strip() and found:
+                found[-1] = replace(found[-1], prints=(*found[-1].prints, line.rstrip()))
             continues = (line.startswith(PROMPT) or continues) and line.endswith("\\")
     return found
 
@@ -57,6 +63,7 @@ def script(typed: list[Command], ready: str) -> str:
     """
     parts = ["set -uo pipefail", "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT"]
     for one in typed:
+        parts.append(f"echo '{MARK}{one.line}'")
         failed = f'{{ status=$?; echo "line {one.line} failed with $status"; exit 1; }}'
         if one.text.rstrip().endswith("&"):
             waits = f"for try in {{1..{WAIT_TENTHS}}}; do {ready} && break; sleep 0.1; done; {ready}"
@@ -64,3 +71,26 @@ def script(typed: list[Command], ready: str) -> str:
         else:
             parts += [f"{{\n{one.text}\n}} || {failed}"]
     return "\n".join(parts) + "\n"
+
+
+def not_printed(typed: list[Command], output: str) -> list[str]:
+    """Give what a page says that its commands print, and that is not in the output of the script."""
+    printed: dict[int, list[str]] = {}
+    line = 0
+    for text in output.splitlines():
+        if text.startswith(MARK):
+            line = int(text.removeprefix(MARK))
+        printed.setdefault(line, []).append(text.rstrip())
+    missing: list[str] = []
+    for one in typed:
+        left = iter(printed.get(one.line, []))
+        missing += [
+            f"line {one.line} does not print {expected!r}"
+            for expected in one.prints
+            if not any(_pattern(expected).fullmatch(text) for text in left)
+        ]
+    return missing
+
+
+def _pattern(expected: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, expected.split("…"))))
