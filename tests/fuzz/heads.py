@@ -34,7 +34,9 @@ def read_head(data: bytes) -> None:
         name, colon, value = line.partition(":")
         if colon and name.isascii() and name.replace("-", "").isalnum():
             fields.add(name, value.strip())
-    request = make_mocked_request("GET", target or "/", headers=fields)
+    request = make_mocked_request("GET", "/", headers=fields)
+    # As a URL it never comes so far unread: what aiohttp cannot read is answered by 400 before.
+    request._message = request._message._replace(path=target or "/")
     request[TARGET] = read_target(request, "http")
     query = read_query(request, "after", "limit")
     whole(query, "limit", least=1, most=500, default=100)
