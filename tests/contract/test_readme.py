@@ -21,13 +21,13 @@ from tests.contract.readme_examples import blocks, commands, not_printed, script
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = {
-    str(path.relative_to(REPOSITORY)): page
+    str(path.relative_to(REPOSITORY)): found
     for path in (
         REPOSITORY / "README.md",
         REPOSITORY / "keys/README.md",
         *sorted(REPOSITORY.glob("docs/*.md")),
     )
-    if commands(page := path.read_text("utf-8"))
+    if commands(found := path.read_text("utf-8"))
 }
 README = PAGES["README.md"]
 STAND_IN = Path(__file__).with_name("curl_stand_in.py")
