@@ -107,8 +107,10 @@ class Bodies:
         return OpenBody(item, kind, sealed, digest, stamp, policy)
 
     def _keep(self, body: OpenBody) -> None:
+        # Whoever asked at the same moment has read it too: counted twice, room would be lost for good.
+        before = self._cache.pop(body.item, None)
+        self._cached_bytes += body.size - (before.size if before else 0)
         self._cache[body.item] = body
-        self._cached_bytes += body.size
         while self._cached_bytes > CACHE_BYTES:
             _, oldest = self._cache.popitem(last=False)
             self._cached_bytes -= oldest.size
