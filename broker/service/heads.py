@@ -51,6 +51,6 @@ class Heads:
             registry_digest=registry.digest,
             subscription_version=await self._subscriptions.version(agency),
         )
-        envelope = signing_key(self._identity, now).sign(HEAD_TYPE, head.pack())
+        envelope = signing_key(self._identity, registry, now).sign(HEAD_TYPE, head.pack())
         self._signed[agency] = head, envelope
         return envelope

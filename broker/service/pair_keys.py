@@ -13,7 +13,7 @@ import asyncio
 import os
 from collections.abc import Iterable
 
-from broker.errors import NotFound, StoreUnavailable
+from broker.errors import NotFound, StoreUnavailable, Unavailable
 from broker.protocol import dsse
 from broker.protocol.card import PublicKey
 from broker.protocol.identity import Identity
@@ -74,8 +74,11 @@ class PairKeys:
 
     def drop_stale(self, registry: Registry, now: int) -> None:
         """Forget the keys whose sides have changed in a newer registry, or whose time is over."""
-        kept = self._usable(list(self._ready), registry, now)
-        self._ready = kept
+        try:
+            self._ready = self._usable(list(self._ready), registry, now)
+        except Unavailable:
+            # This broker may not sign any more. The registry is in force all the same.
+            self._ready = {}
 
     async def sealed(self, caller: str, pkid: bytes) -> dsse.Envelope:
         """Give the sealed pair key of this id, to its member only. Raises `NotFound`, the same for all
@@ -89,7 +92,7 @@ class PairKeys:
         raise NotFound("there is no such pair key for this agency")
 
     def _usable(self, members: list[str], registry: Registry, stamped_at: int) -> dict[str, PairKey]:
-        sealer_kid = signing_key(self._identity, stamped_at).kid
+        sealer_kid = signing_key(self._identity, registry, stamped_at).kid
         found: dict[str, PairKey] = {}
         for member in members:
             pair = self._ready.get(member)
@@ -106,7 +109,7 @@ class PairKeys:
         return found
 
     async def _make(self, members: list[str], registry: Registry, stamped_at: int) -> dict[str, PairKey]:
-        signer = signing_key(self._identity, stamped_at)
+        signer = signing_key(self._identity, registry, stamped_at)
         made: dict[str, PairKey] = {}
         sealed: list[tuple[bytes, bytes]] = []
         for turn, member in enumerate(members, start=1):

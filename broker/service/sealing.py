@@ -152,7 +152,7 @@ class Sealer:
     ) -> tuple[NewItem, dsse.Envelope]:
         readers: Iterable[str] = sorted(admitted.recipients | {admitted.author})
         pair_keys = await self._pair_keys.ready(readers, registry, stamped_at)
-        signer = signing_key(self._identity, stamped_at)
+        signer = signing_key(self._identity, registry, stamped_at)
         sealed, content_key = sealing.seal(
             admitted.header(signer.kid), admitted.content, os.urandom(sealing.ENTROPY_BYTES)
         )
