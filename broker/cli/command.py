@@ -21,6 +21,7 @@ from typing import Any, Final
 import click
 
 from broker.cli import refusals
+from broker.cli.parameters import Listed, listed_together
 from broker.cli.refusals import MisuseError
 from broker.errors import HarkaraError
 
@@ -70,6 +71,8 @@ def flag(
     """
     variable = variable_of([name for name in names if name.startswith("-")])
     variables = [variable, f"{variable}_FILE"] if secret_file else [variable]
+    if isinstance(settings.get("type"), Listed):  # said twice it means both, never the last alone
+        settings |= {"multiple": True, "callback": listed_together}
     if secret:
         settings["help"] = f"{settings['help']}  [or in the file that {variable}_FILE names]"
         return click.option(*names, cls=Flag, secret=True, envvar=variables, show_envvar=True, **settings)

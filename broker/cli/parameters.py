@@ -48,6 +48,18 @@ class Listed(click.ParamType):
         return tuple(term for term in self.terms if term in named)
 
 
+def listed_together(
+    ctx: click.Context, param: click.Parameter, given: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...] | None:
+    """Give the terms of a `Listed` flag that may be repeated, in the vocabulary's order; None when it was not
+    given.
+    """
+    if not given or not isinstance(param.type, Listed):
+        return None
+    named = {term for terms in given for term in terms}
+    return tuple(term for term in param.type.terms if term in named)
+
+
 class Place(click.Path):
     """A path, shown in the help as what is there."""
 

@@ -25,7 +25,11 @@ $ harkara subscribe --everything
 
 
 @command("subscribe", example=EXAMPLE)
-@flag("--category", type=Listed("categories", CATEGORIES), help="Only these categories, with commas.")
+@flag(
+    "--category",
+    type=Listed("categories", CATEGORIES),
+    help="Only these categories; with commas, or repeated.",
+)
 @flag(
     "--area",
     multiple=True,

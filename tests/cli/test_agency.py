@@ -299,11 +299,12 @@ def test_a_receipt_cannot_be_acknowledged(world: World) -> None:
 
 def test_a_subscription_narrows_until_it_is_taken_back(world: World) -> None:
     world.must(
-        "pk.asf", "subscribe", "--category", "other", "--area", "PK-BA,PK-SD", "--severity", "Moderate"
+        *("pk.asf", "subscribe", "--category", "other", "--category", "arms-smuggling"),
+        *("--area", "PK-BA,PK-SD", "--severity", "Moderate"),
     )
     kept = world.must("pk.asf", "subscribe", "--json").json["subscription"]
     assert (kept["categories"], kept["areas"], kept["severity"]) == (
-        ["other"],
+        ["arms-smuggling", "other"],
         ["PK-BA", "PK-SD"],
         "Moderate",
     )

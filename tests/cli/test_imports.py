@@ -15,6 +15,7 @@ INPUTS = Path(__file__).resolve().parents[1] / "inputs"
 BOAT = INPUTS / "cap/torkham-smugglers-urdu.xml"
 REPORT = INPUTS / "stix/trafficking-report.json"
 CHAIN = INPUTS / "cap/quetta-chain.xml"
+ENVELOPE = INPUTS / "cap/envelope.edxl.xml"
 TOLD = ("--category", "human-smuggling", "--marking", "TLP:AMBER", "--expires", "7d")
 
 
@@ -79,9 +80,32 @@ def test_the_same_document_with_another_meaning_is_refused(world: World, other: 
 
 
 def test_what_the_source_lacks_is_asked_for_and_nothing_is_posted(world: World) -> None:
-    done = world.call("pk.fia", "post", BOAT, "--json", "--expires", "7d")
+    done = world.call("pk.fia", "post", fresh(REPORT), "--json", "--expires", "7d")
     assert (done.code, done.out) == (3, "")
     assert "--category" in done.err
+
+
+def test_what_an_alert_lacks_is_filled_and_announced(world: World) -> None:
+    done = world.must("pk.fia", "post", fresh(BOAT), "--json", "--expires", "7d")
+    announced = "\n".join(json.loads(done.err.splitlines()[0])["announced"])
+    assert "category: other; " in announced
+    assert "expires: " in announced
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "said"),
+    [
+        pytest.param([], 3, "--to", id="to-nobody"),
+        pytest.param(
+            ["--to", "pk.anf"], 0, "marking: TLP:AMBER+STRICT, because the scope is Private", id="to-one"
+        ),
+    ],
+)
+def test_a_private_alert_goes_to_named_agencies_alone(
+    world: World, address: list[str], code: int, said: str
+) -> None:
+    done = world.call("pk.fia", "post", fresh(ENVELOPE), "--expires", "7d", *address)
+    assert (done.code, said in done.err) == (code, True)
 
 
 def test_many_alerts_are_posted_each_by_itself_and_a_bad_one_harms_none(world: World) -> None:

@@ -97,6 +97,19 @@ def test_whoever_signs_sees_what_changes(enrolled: Path) -> None:
     assert "~ pk.fia: originates terrorism; receives all up to TLP:RED; statuses all" in told
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--originate", "terrorism,other"], id="with-commas"),
+        pytest.param(["--originate", "other", "--originate", "terrorism"], id="repeated"),
+        pytest.param(["--originate", "other,terrorism", "--originate", "other"], id="both-ways"),
+    ],
+)
+def test_a_list_may_be_said_in_several_flags(enrolled: Path, arguments: list[str]) -> None:
+    must("registry", "add", "fia/pk.fia.card.json", "--data", enrolled, *arguments)
+    assert shown("--next")["agencies"]["pk.fia"]["originate"] == ["terrorism", "other"]
+
+
 def test_flags_that_are_not_given_keep_what_a_member_may(enrolled: Path) -> None:
     before = shown()["agencies"]["pk.fia"]
     must("registry", "add", "fia/pk.fia.card.json", "--data", enrolled, "--marking", "TLP:GREEN")
