@@ -20,10 +20,9 @@ def signing_key(identity: Identity, registry: Registry, at: int) -> SigningKey:
     """
     longest_first = sorted(identity.keys, key=lambda own: own.not_after, reverse=True)
     for own in longest_first:
-        key = own.key
-        if isinstance(key, SigningKey) and own.not_before <= at < own.not_after:
-            if _takes(registry, identity.id, key.kid, at):
-                return key
+        key, in_force = own.key, own.not_before <= at < own.not_after
+        if isinstance(key, SigningKey) and in_force and _takes(registry, identity.id, key.kid, at):
+            return key
     raise Unavailable(
         f"the registry takes no signing key of the broker {identity.id}: its operator must renew them",
         retry_after=60.0,

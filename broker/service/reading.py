@@ -10,11 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
 
-from broker.errors import CursorNotOurs, InboxBroken, NotFound, Problem, RolledBack, StoreTampered
+from broker.errors import (
+    CursorNotOurs,
+    InboxBroken,
+    NotAuthentic,
+    NotFound,
+    Problem,
+    RolledBack,
+    StoreTampered,
+)
 from broker.protocol.delivery import Body, Entry, Item, Page
 from broker.protocol.limits import PAGE_BYTES
 from broker.service.bodies import Bodies
@@ -35,6 +45,8 @@ ITEMS_PER_PAGE = 500
 """The most items of one answer."""
 FILL_BYTES = PAGE_BYTES // 2
 """Where an answer stops being filled: what is left of it is room for one more body and the framing."""
+BODIES_AT_ONCE = 32
+"""Bodies read from the store at a time. All that a page may hold would be 140 MB, most of it read in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,8 @@ class Reading:
         self._bodies = bodies
         self._heads = heads
         self._clock = clock
+        self._proven: dict[str, tuple[int, bytes]] = {}
+        """Number and chain of each agency's inbox where its end was last held to its entries."""
 
     async def page(self, agency: str, cursor: Cursor, limit: int = ITEMS_PER_PAGE) -> Page:
         """Give at most `limit` items after the cursor; the signed head when that is the end of the inbox.
@@ -104,12 +118,18 @@ class Reading:
         if self._trust.registry.key_for(agency, "sign", self._clock()) is None:
             raise NotFound("this agency is not an active member")
         limit = max(1, min(limit, ITEMS_PER_PAGE))
-        head, entries = await self._inboxes.window(agency, cursor.after, limit)
+        with _told(agency):
+            head, entries = await self._inboxes.window(agency, cursor.after, limit)
         await self._check_cursor(agency, cursor, head)
-        verified = await self._verify(agency, entries, head)
+        end, chain_there = (head.number, head.chain) if head else (0, self._proof.first_chain(agency))
+        with _told(agency):
+            # An entry holds up to 64 numbers: so many entries are more than so many items need.
+            needed = [entry for entry in entries if entry.first <= cursor.after + limit]
+            verified = await self._verify(agency, needed, head, cursor.after)
+            if cursor.after == end:
+                await self._prove_end(agency, head)
         items = await self._items(agency, verified, cursor.after, limit)
         last = items[-1].number if items else cursor.after
-        end, chain_there = (head.number, head.chain) if head else (0, self._proof.first_chain(agency))
         touched = tuple(v.as_entry() for v in verified if v.entry.first <= last)
         return Window(touched, tuple(items), end, chain_there, at_end=last == end)
 
@@ -119,7 +139,8 @@ class Reading:
         ends = loop.time() + seconds
         with self._ticks.watch(agency) as watch:
             while (left := ends - loop.time()) > 0:
-                head = await self._inboxes.head(agency)
+                with _told(agency):
+                    head = await self._inboxes.head(agency)
                 if head is not None and head.number > after:
                     return
                 await watch.wait(left)
@@ -154,24 +175,34 @@ class Reading:
         return entry.chain if entry else None
 
     async def _verify(
-        self, agency: str, entries: list[InboxEntry], head: StoredHead | None
+        self, agency: str, entries: list[InboxEntry], head: StoredHead | None, after: int
     ) -> list[Verified]:
+        """Hold the entries that come after a number to the inbox and its head. Raises `InboxBroken`."""
+        end = head.number if head else 0
         if not entries:
+            if after < end:
+                raise InboxBroken(f"number {after + 1} is missing")
             return []
         number, before = await self._before(agency, entries[0], head)
         found: list[Verified] = []
-        try:
-            for entry in entries:
-                if entry.first != number + 1:
-                    raise InboxBroken(f"number {number + 1} is missing")
-                found.append(Verified(entry, self._proof.open(agency, entry, before)))
-                number, before = entry.last, entry.chain
-            if head is not None and number == head.number and before != head.chain:
-                raise InboxBroken("it does not end as its head says")
-        except InboxBroken as broken:
-            log.error("inbox-tampered", agency=agency, reason=broken.detail)
-            raise StoreTampered(f"the inbox does not verify, call the operator: {broken.detail}") from broken
+        for entry in entries:
+            if entry.first != number + 1:
+                raise InboxBroken(f"number {number + 1} is missing")
+            found.append(Verified(entry, self._proof.open(agency, entry, before)))
+            number, before = entry.last, entry.chain
+        if number > end or (head is not None and number == end and before != head.chain):
+            raise InboxBroken("it does not end as its head says")
         return found
+
+    async def _prove_end(self, agency: str, head: StoredHead | None) -> None:
+        """Hold a head to the entries before it, for a reader that has read them all: nothing else stands
+        between what the store says and our signature. Raises `InboxBroken`.
+        """
+        if head is None or self._proven.get(agency) == (head.number, head.chain):
+            return
+        ends = await self._inboxes.ends({agency: head.number})
+        self._proof.check_end(agency, head, ends[agency])
+        self._proven[agency] = head.number, head.chain
 
     async def _before(self, agency: str, first: InboxEntry, head: StoredHead | None) -> tuple[int, bytes]:
         if first.first == 1:
@@ -180,8 +211,7 @@ class Reading:
             return head.floor_number, head.floor_chain
         previous = await self._inboxes.entry_ending_at(agency, first.first - 1)
         if previous is None:
-            log.error("inbox-gap", agency=agency, number=first.first)
-            raise StoreTampered(f"the inbox has a gap before number {first.first}: call the operator")
+            raise InboxBroken(f"there is a gap before number {first.first}")
         return previous.last, previous.chain
 
     async def _items(self, agency: str, verified: list[Verified], after: int, limit: int) -> list[Item]:
@@ -191,19 +221,21 @@ class Reading:
             for number, reference in enumerate(v.references, start=v.entry.first)
             if number > after
         ][:limit]
-        bodies = await self._bodies.of([reference.item for _, reference in numbered])
         items: list[Item] = []
         size = 0
-        for (number, reference), body in zip(numbered, bodies, strict=True):
-            if body is None or body.digest != reference.digest:
-                items.append(Item(number, reference.kind, None, self._why_gone(agency, reference)))
-            elif (refused := self._bodies.withheld(agency, body)) is not None:
-                items.append(Item(number, reference.kind, None, refused))
-            else:
-                size += body.size
-                if items and size > FILL_BYTES:
-                    break
-                items.append(Item(number, reference.kind, Body(body.sealed, reference.wrap, body.stamp)))
+        for start in range(0, len(numbered), BODIES_AT_ONCE):
+            part = numbered[start : start + BODIES_AT_ONCE]
+            bodies = await self._bodies.of([reference.item for _, reference in part])
+            for (number, reference), body in zip(part, bodies, strict=True):
+                if body is None or body.digest != reference.digest:
+                    items.append(Item(number, reference.kind, None, self._why_gone(agency, reference)))
+                elif (refused := self._bodies.withheld(agency, body)) is not None:
+                    items.append(Item(number, reference.kind, None, refused))
+                else:
+                    size += body.size
+                    if items and size > FILL_BYTES:
+                        return items
+                    items.append(Item(number, reference.kind, Body(body.sealed, reference.wrap, body.stamp)))
         return items
 
     def _why_gone(self, agency: str, reference: InboxReference) -> str:
@@ -211,3 +243,13 @@ class Reading:
             return "expired"
         log.error("body-missing", agency=agency, item=reference.item)
         return "missing at the broker: call the operator"
+
+
+@contextmanager
+def _told(agency: str) -> Iterator[None]:
+    """Turn what an inbox that is not ours raises into the store's fault, and tell the operator."""
+    try:
+        yield
+    except NotAuthentic as broken:
+        log.error("inbox-tampered", agency=agency, reason=broken.detail)
+        raise StoreTampered(f"the inbox does not verify, call the operator: {broken.detail}") from broken

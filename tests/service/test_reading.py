@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from broker.errors import CursorNotOurs, NotFound, RolledBack, StoreTampered
 from broker.protocol.limits import DAY_US
-from broker.service import clock
+from broker.service import clock, reading
 from broker.service.cursor import Cursor
 from broker.service.service import Service
 from broker.store import names
+from broker.store.head import pack_head, unpack_head
+from broker.store.records import Body
 from broker.store.store import Store
 from tests.exchange_fixtures import (
     ACADEMY,
@@ -208,6 +212,81 @@ async def test_no_head_is_signed_when_the_end_of_an_inbox_is_gone(
     await _drop_end(service.store)
     page = await service.reading.page(ISLAMABAD, Cursor())
     assert page.head is None
+
+
+async def test_an_inbox_whose_end_is_gone_is_told_and_keeps_nobody_waiting(
+    service: Service, exchange: TestExchange
+) -> None:
+    await post(service, exchange, 3)
+    await service.stop_routing()
+    await _drop_end(service.store)
+    with pytest.raises(StoreTampered):
+        await service.reading.page(ISLAMABAD, Cursor(after=2))
+    feed = service.feeds.follow(ISLAMABAD, exchange.signing(ISLAMABAD).kid, Cursor())
+    async with asyncio.timeout(5):
+        told = [event async for event in feed]
+    assert [event.event for event in told] == ["bulletin", "bulletin", "notice"]
+    assert told[-1].data is not None
+    assert told[-1].data["code"] == "store-tampered"
+
+
+HEADS = [
+    pytest.param({"chain": b"\1" * 32}, 3, id="with another chain"),
+    pytest.param({"number": 9}, 9, id="beyond what the inbox holds"),
+    pytest.param({"number": 2}, 2, id="with the number of an earlier entry"),
+    pytest.param({"number": 0}, 0, id="before its beginning"),
+]
+
+
+@pytest.mark.parametrize(("forged", "after"), HEADS)
+async def test_no_head_is_signed_that_the_store_made_up(
+    forged: dict[str, object], after: int, service: Service, exchange: TestExchange
+) -> None:
+    await post(service, exchange, 3)
+    await service.stop_routing()
+    heads = names.heads(names.partition_of(ISLAMABAD))
+    head = unpack_head(await service.store.connections.reading.hget(heads, ISLAMABAD))
+    assert head is not None
+    forgery = pack_head(replace(head, **forged))  # type: ignore[arg-type]
+    await service.store.connections.writing.hset(heads, ISLAMABAD, forgery)
+    with pytest.raises(StoreTampered):
+        # A reader that has read so far is given no entry, so nothing but the head itself is there to be held
+        # to the inbox.
+        await service.reading.page(ISLAMABAD, Cursor(after))
+
+
+async def test_a_head_that_cannot_be_read_is_the_stores_fault(
+    service: Service, exchange: TestExchange
+) -> None:
+    await post(service, exchange, 1)
+    await service.stop_routing()
+    heads = names.heads(names.partition_of(ISLAMABAD))
+    await service.store.connections.writing.hset(heads, ISLAMABAD, b"\0")
+    for read in (service.reading.page(ISLAMABAD, Cursor()), service.reading.wait(ISLAMABAD, 0, 1)):
+        with pytest.raises(StoreTampered):
+            await read
+
+
+async def test_a_page_reads_no_more_bodies_than_it_may_give(
+    service: Service, exchange: TestExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.stop_routing()
+    for number in range(40):
+        statement, _ = sign_bulletin(exchange, FIA, text={"en": {"headline": f"Report {number}"}})
+        await service.posting.post(post_body(statement, None))
+    await service.router.tick()
+    monkeypatch.setattr(reading, "FILL_BYTES", 20_000)
+    read: list[int] = []
+    bodies = service.store.log.bodies
+
+    async def counted(items: Sequence[str]) -> list[Body | None]:
+        read.append(len(items))
+        return await bodies(items)
+
+    monkeypatch.setattr(service.store.log, "bodies", counted)
+    page = await service.reading.page(ISLAMABAD, Cursor(), limit=40)
+    assert 1 < len(page.items) < 10
+    assert sum(read) <= reading.BODIES_AT_ONCE < 40
 
 
 async def test_a_long_poll_ends_when_something_comes_and_not_before(
