@@ -1,4 +1,4 @@
-"""What a feed yields, for people, in 80 columns.
+"""What a feed yields, for people, in 80 columns, or fewer where the terminal is narrower.
 
 What matters first stands first and loudest: that something is not real, who may see it, what is
 dangerous, whom to call. There are no frames around texts, because a frame breaks where writing
@@ -8,6 +8,7 @@ too.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -15,7 +16,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from broker.cli.isolation import isolated, isolated_line, reads_from_right
+from broker.cli.isolation import balanced, isolated, isolated_line, reads_from_right
 from broker.cli.refusals import harmless
 from broker.cli.subject_words import subject_words
 from broker.client.items import FeedItem, ReceivedBulletin, ReceivedReceipt, Unverified
@@ -23,6 +24,8 @@ from broker.protocol import times
 from broker.protocol.bulletin import Bulletin
 
 WIDTH: Final = 80
+NARROWEST: Final = 40
+"""What is narrower is broken by the terminal itself."""
 INDENT: Final = "  "
 LABEL_WIDTH: Final = 11
 
@@ -51,10 +54,10 @@ class _Console(Console):
 
 
 def console() -> Console:
-    """Give a console on stdout as it is now: 80 columns, nothing of a text taken for an instruction."""
+    """Give a console on stdout as it is now, at most 80 columns wide; no text is taken for an instruction."""
     return _Console(
         file=sys.stdout,
-        width=WIDTH,
+        width=max(min(shutil.get_terminal_size((WIDTH, 0)).columns, WIDTH), NARROWEST),
         highlight=False,
         markup=False,
         emoji=False,
@@ -65,10 +68,15 @@ def console() -> Console:
 
 def show(item: FeedItem, out: Console) -> None:
     """Print one item of a feed."""
-    lines = {ReceivedBulletin: _bulletin, ReceivedReceipt: _receipt, Unverified: _unverified}[type(item)](
-        item
-    )
-    for line in [*lines, Text()]:
+    page = _Page(out.width)
+    match item:
+        case ReceivedBulletin():
+            page.bulletin(item)
+        case ReceivedReceipt():
+            page.receipt(item)
+        case Unverified():
+            page.unverified(item)
+    for line in [*page.lines, Text()]:
         out.print(line)
 
 
@@ -78,83 +86,122 @@ def clock(at: int) -> str:
     return text.replace("+00:00", " UTC")
 
 
-def _bulletin(item: ReceivedBulletin) -> list[Text]:
-    it = item.bulletin
-    facts = " · ".join(
-        str(fact) for fact in (it.type, it.category, it.severity, it.urgency, it.certainty) if fact
-    )
-    marking = f" {it.marking} "
-    heading = f"━━ {item.number or '·'} ━━"
-    rule = "━" * max(WIDTH - len(heading) - len(marking) - len(facts) - 1, 2)
-    style = "bold red" if it.severity in LOUD else TYPE_STYLES[it.type]
-    lines = [
-        Text.assemble(
-            (heading, "bold"), (marking, MARKING_STYLES[it.marking]), (f"{rule} ", "bold"), (facts, style)
-        )
-    ]
-    if it.status in NOT_REAL:
-        banner = f" {NOT_REAL[it.status]} "
-        lines.append(Text(banner.center(WIDTH, "▒"), "bold black on yellow"))
-    lines += _texts(it)
-    lines.append(Text())
-    lines += _action(it)
-    lines += _about(it)
-    lines += _source(item)
-    return lines
+class _Page:
+    """The lines of one item, none wider than `width` cells."""
 
+    def __init__(self, width: int) -> None:
+        self.lines: list[Text] = []
+        self._width = width
 
-def _texts(it: Bulletin) -> list[Text]:
-    lines: list[Text] = []
-    for block in (it.text or {}).values():
-        lines += _block(block.headline, "bold")
-        for text, style in ((block.description, ""), (block.instruction, "bold cyan")):
-            if text:
-                lines += [line for part in text.split("\n") for line in _block(part, style)]
-    return lines
+    def bulletin(self, item: ReceivedBulletin) -> None:
+        it = item.bulletin
+        self._heading(item)
+        if it.status in NOT_REAL:
+            banner = f" {NOT_REAL[it.status]} "
+            self.lines.append(Text(banner.center(self._width, "▒"), "bold black on yellow"))
+        self._texts(it)
+        self.lines.append(Text())
+        self._action(it)
+        self._about(it)
+        self._source(item)
 
+    def receipt(self, item: ReceivedReceipt) -> None:
+        it = item.receipt
+        style = {"refused": "bold red", "denied": "bold red", "confirmed": "bold green"}.get(it.kind, "bold")
+        lead, by, at = f"── {item.number} ── ", f" by {it.agency}", f", {clock(item.taken_at)}"
+        fits = len(lead + it.kind + by + at) <= self._width
+        self.lines.append(Text.assemble((lead, "bold"), (it.kind, style), by, at if fits else ""))
+        if not fits:
+            self._field("AT", clock(item.taken_at))
+        if it.actor:
+            self._field("WHO", it.actor)
+        self._field("ABOUT", f"{it.originator}/{it.bulletin}", "dim")
+        if it.until:
+            self._field("UNTIL", clock(times.parse(it.until)))
+        if it.note:
+            self._field("NOTE", it.note)
 
-def _action(it: Bulletin) -> list[Text]:
-    lines: list[Text] = []
-    if it.warnings:
-        lines += _field("WARNING", " · ".join(it.warnings).upper(), "bold white on red")
-    if it.action:
-        lines += _field("DO", it.action, "bold")
-    if it.contact:
-        hours = f" ({it.contact.hours})" if it.contact.hours else ""
-        lines += _field("CALL", f"{it.contact.phone}  {isolated(it.contact.desk)}{hours}", "bold")
-    if it.handling:
-        lines += _field("HANDLING", " ".join(filter(None, (it.handling.code, it.handling.text))))
-    return lines
+    def unverified(self, item: Unverified) -> None:
+        words = f"NOT VERIFIED, content withheld ({harmless(item.kind)})"
+        self._ruled(f"━━ {item.number} ━━", (), words, "bold red")
+        self._field("REASON", harmless(item.reason))
+        self._field("CODE", item.code, "dim")
 
+    def _heading(self, item: ReceivedBulletin) -> None:
+        it = item.bulletin
+        facts = [str(fact) for fact in (it.type, it.category, it.severity, it.urgency, it.certainty) if fact]
+        style = "bold red" if it.severity in LOUD else TYPE_STYLES[it.type]
+        marking = (f" {it.marking} ", MARKING_STYLES[it.marking])
+        self._ruled(f"━━ {item.number or '·'} ━━", marking, " · ".join(facts), style)
 
-def _about(it: Bulletin) -> list[Text]:
-    lines: list[Text] = []
-    for area in it.areas:
-        lines += _field("WHERE", f"{isolated(area.name)}{f' ({area.code})' if area.code else ''}")
-    for subject in it.subjects:
-        what, known = subject_words(subject)
-        lines += _field("ABOUT", f"{what}: {known}")
-    for attachment in it.attachments:
-        lines += _field(
-            "FILE", f"{isolated(attachment.name)}, {attachment.media_type}, {attachment.size} bytes"
-        )
-    return lines
+    def _ruled(self, lead: str, marking: tuple[str, str] | tuple[()], words: str, style: str) -> None:
+        """Put words at the end of a rule; those that do not fit beside it go below it."""
+        taken = len(lead) + len(marking[0] if marking else "")
+        rule = self._width - taken - len(words) - 1
+        beside = rule >= 2
+        ruled = f"{'━' * rule} " if beside else "━" * max(self._width - taken, 0)
+        parts = [(lead, "bold"), *([marking] if marking else []), (ruled, "bold")]
+        self.lines.append(Text.assemble(*parts, *([(words, style)] if beside else [])))
+        if not beside:
+            self._block(words, style)
 
+    def _texts(self, it: Bulletin) -> None:
+        blocks = list((it.text or {}).values())
+        apart = any(block.description or block.instruction for block in blocks)
+        for n, block in enumerate(blocks):
+            if n and apart:  # headlines alone stand together
+                self.lines.append(Text())
+            self._block(block.headline, "bold")
+            for text, style in ((block.description, ""), (block.instruction, "bold cyan")):
+                for part in text.split("\n") if text else ():
+                    self._block(part, style)
 
-def _source(item: ReceivedBulletin) -> list[Text]:
-    it = item.bulletin
-    lines: list[Text] = []
-    if (until := item.respond_by_at) is not None:
-        lines += _field("ANSWER BY", f"{clock(until)}  {isolated(it.request or '')}", "bold yellow")
-        if item.number:
-            lines += _field("", f"harkara answer {item.number} confirmed|denied|later", "dim")
-    rating = _rating(it)
-    lines += _field("FROM", f"{it.originator}, accepted {clock(item.taken_at)}{rating}")
-    if it.references:
-        lines += _field("REPLACES" if it.type == "Update" else "CANCELS", ", ".join(it.references))
-    lines += _field("VALID", f"until {clock(it.expires_at)}")
-    again = "  (again)" if item.redelivered else ""
-    return [*lines, *_field("ID", f"{it.originator}/{it.id}{again}", "dim")]
+    def _action(self, it: Bulletin) -> None:
+        if it.warnings:
+            self._field("WARNING", " · ".join(it.warnings).upper(), "bold white on red")
+        if it.action:
+            self._field("DO", it.action, "bold")
+        if it.contact:
+            hours = f" ({isolated(it.contact.hours)})" if it.contact.hours else ""
+            self._field("CALL", f"{it.contact.phone}  {isolated(it.contact.desk)}{hours}", "bold")
+        if it.handling:
+            self._field("HANDLING", " ".join(filter(None, (it.handling.code, it.handling.text))))
+
+    def _about(self, it: Bulletin) -> None:
+        places = (f"{isolated(area.name)}{f' ({area.code})' if area.code else ''}" for area in it.areas)
+        for place in dict.fromkeys(places):  # a place of several outlines is one place
+            self._field("WHERE", place)
+        for subject in it.subjects:
+            what, known = subject_words(subject)
+            self._field("ABOUT", f"{what}: {known}")
+        for one in it.attachments:
+            self._field("FILE", f"{isolated(one.name)}, {one.media_type}, {one.size} bytes")
+
+    def _source(self, item: ReceivedBulletin) -> None:
+        it = item.bulletin
+        if (until := item.respond_by_at) is not None:
+            self._field("ANSWER BY", f"{clock(until)}  {isolated(it.request or '')}", "bold yellow")
+            if item.number:
+                self._field("", f"harkara answer {item.number} confirmed|denied|later", "dim")
+        self._field("FROM", f"{it.originator}, accepted {clock(item.taken_at)}{_rating(it)}")
+        if it.references:
+            self._field("REPLACES" if it.type == "Update" else "CANCELS", ", ".join(it.references))
+        self._field("VALID", f"until {clock(it.expires_at)}")
+        again = "  (again)" if item.redelivered else ""
+        self._field("ID", f"{it.originator}/{it.id}{again}", "dim")
+
+    def _field(self, label: str, text: str, style: str = "") -> None:
+        lead = label
+        for part in text.split("\n"):
+            for line in _wrapped(part, self._width - len(INDENT) - LABEL_WIDTH):
+                shown = (isolated_line(line, from_right=False), style)
+                self.lines.append(Text.assemble((INDENT + lead.ljust(LABEL_WIDTH), "dim"), shown))
+                lead = ""
+
+    def _block(self, text: str, style: str) -> None:
+        from_right = reads_from_right(text)
+        for line in _wrapped(text, self._width - 2 * len(INDENT)):
+            self.lines.append(Text.assemble(INDENT, (isolated_line(line, from_right=from_right), style)))
 
 
 def _rating(it: Bulletin) -> str:
@@ -164,51 +211,7 @@ def _rating(it: Bulletin) -> str:
     return f", {scale} {it.evaluation.source}{it.evaluation.information}"
 
 
-def _receipt(item: ReceivedReceipt) -> list[Text]:
-    it = item.receipt
-    style = {"refused": "bold red", "denied": "bold red", "confirmed": "bold green"}.get(it.kind, "bold")
-    actor = f", {isolated(it.actor)}" if it.actor else ""
-    lines = [
-        Text.assemble(
-            (f"── {item.number} ── ", "bold"),
-            (it.kind, style),
-            f" by {it.agency}{actor}, {clock(item.taken_at)}",
-        ),
-        *_field("ABOUT", f"{it.originator}/{it.bulletin}", "dim"),
-    ]
-    if it.until:
-        lines += _field("UNTIL", clock(times.parse(it.until)))
-    return lines + (_field("NOTE", it.note) if it.note else [])
-
-
-def _unverified(item: Unverified) -> list[Text]:
-    heading = f"━━ {item.number} ━━ NOT VERIFIED, content withheld ({harmless(item.kind)}) "
-    return [
-        Text(heading.ljust(WIDTH, "━"), "bold red"),
-        *_field("REASON", harmless(item.reason)),
-        *_field("CODE", item.code, "dim"),
-    ]
-
-
-def _field(label: str, text: str, style: str = "") -> list[Text]:
-    width = WIDTH - len(INDENT) - LABEL_WIDTH
-    found: list[Text] = []
-    for part in text.split("\n"):
-        for line in _wrapped(part, width):
-            lead = INDENT + (label if not found else "").ljust(LABEL_WIDTH)
-            found.append(Text.assemble((lead, "dim"), (isolated_line(line, from_right=False), style)))
-    return found
-
-
-def _block(text: str, style: str) -> list[Text]:
-    from_right = reads_from_right(text)
-    return [
-        Text.assemble(INDENT, (isolated_line(line, from_right=from_right), style))
-        for line in _wrapped(text, WIDTH - 2 * len(INDENT))
-    ]
-
-
 def _wrapped(text: str, width: int) -> list[str]:
     # rich counts cells: a Chinese character is two wide, a vowel mark none.
     measure = Console(width=width, file=sys.stdout, legacy_windows=False)
-    return [line.plain.rstrip() for line in Text(text).wrap(measure, width)]
+    return list(balanced(line.plain.rstrip() for line in Text(text).wrap(measure, width)))

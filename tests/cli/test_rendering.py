@@ -14,7 +14,8 @@ from rich.console import Console
 
 from broker.cli import rendering
 from broker.cli.feed_json import item_json
-from broker.cli.isolation import FSI, PDI, RLI
+from broker.cli.isolation import FSI, LRI, PDI, RLI, isolated
+from broker.cli.refusals import harmless
 from broker.client.items import FeedItem
 from tests.cli import items
 
@@ -62,16 +63,33 @@ FULL: dict[str, Any] = {
 }
 
 
-def shown(item: FeedItem) -> str:
+def shown(item: FeedItem, width: int = rendering.WIDTH) -> str:
     out = io.StringIO()
     rendering.show(
-        item,
-        Console(file=out, width=rendering.WIDTH, soft_wrap=True, highlight=False, markup=False, emoji=False),
+        item, Console(file=out, width=width, soft_wrap=True, highlight=False, markup=False, emoji=False)
     )
     return out.getvalue()
 
 
+DESK = "ایف آئی اے ڈیوٹی ڈیسک"
+MARKED = "می‌خواہم"
+"""With a ZWNJ, as it is written."""
+WIDTHS = [80, 60, 40]
+
+
+def unmarked(line: str) -> str:
+    """Give a line without the isolates around its texts."""
+    return "".join(character for character in line if character not in (LRI, RLI, FSI, PDI))
+
+
 EVERY = [
+    pytest.param(
+        items.received(
+            text={"ur": {"headline": " ".join([f"{URDU} 2026-05-14"] * 5), "description": "مُحَمَّد " * 30}},
+            contact={"desk": f"{DESK} " * 3 + "35202-1234567-1", "phone": "+92519105555", "hours": URDU},
+        ),
+        id="urdu-with-numbers",
+    ),
     pytest.param(items.received(), id="the-least"),
     pytest.param(items.received(**FULL), id="everything"),
     pytest.param(items.received(status="Exercise", **FULL), id="an-exercise"),
@@ -92,9 +110,71 @@ EVERY = [
 ]
 
 
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("item", EVERY)
-def test_nothing_is_wider_than_eighty_columns(item: FeedItem) -> None:
-    assert [line for line in shown(item).splitlines() if cell_len(line) > 80] == []
+def test_nothing_is_wider_than_the_terminal(item: FeedItem, width: int) -> None:
+    assert [line for line in shown(item, width).splitlines() if cell_len(line) > width] == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"),
+    [
+        pytest.param("60", 60, id="narrow"),
+        pytest.param("200", 80, id="wide"),
+        pytest.param("5", 40, id="too-narrow"),
+        pytest.param("", 80, id="not-a-terminal"),
+    ],
+)
+def test_the_page_is_as_wide_as_the_terminal_and_at_most_eighty_columns(
+    monkeypatch: pytest.MonkeyPatch, columns: str, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert rendering.console().width == width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("desk", [DESK, f"{URDU} " * 4, "Anti Human Trafficking Circle, Gwadar office " * 2])
+def test_what_keeps_people_safe_is_never_cut(width: int, desk: str) -> None:
+    contact = {"desk": desk.strip(), "phone": "+92519105555", "hours": "۰۹:۰۰ سے ۱۷:۰۰"}
+    told = shown(
+        items.received(
+            12_345_678,
+            status="Exercise",
+            marking="TLP:AMBER+STRICT",
+            address_digest="ab" * 32,
+            category="human-trafficking",
+            certainty="Unlikely",
+            urgency="Immediate",
+            severity="Moderate",
+            contact=contact,
+            warnings=["armed", "violent", "explosives", "medical", "contagious"],
+            text={
+                "en": {"headline": " ".join(["A headline of some length"] * 6)},
+                "ur": {"headline": " ".join([URDU] * 6)},
+            },
+        ),
+        width,
+    )
+    lines = [unmarked(line) for line in told.splitlines()]
+    assert any(" EXERCISE: not a real event " in line for line in lines)
+    assert any("TLP:AMBER+STRICT" in line for line in lines)
+    assert any("+92519105555" in line for line in lines)
+    words = " ".join(" ".join(lines).split())
+    for kept in ("ARMED · VIOLENT · EXPLOSIVES · MEDICAL · CONTAGIOUS", contact["desk"], contact["hours"]):
+        assert kept in words
+    for fact in ("Alert", "human-trafficking", "Moderate", "Immediate", "Unlikely"):
+        assert fact in words
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("item", EVERY)
+def test_every_isolate_ends_in_its_line(item: FeedItem, width: int) -> None:
+    for line in shown(item, width).splitlines():
+        depth = 0
+        for character in line:
+            depth += (character in (LRI, RLI, FSI)) - (character == PDI)
+            assert depth >= 0, line
+        assert depth == 0, line
 
 
 @pytest.mark.parametrize("item", EVERY)
@@ -174,6 +254,57 @@ def test_an_urdu_name_beside_latin_ones_is_isolated() -> None:
     assert f"{FSI}علی خان{PDI}" in shown(items.received(**FULL))
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param("2026-05-14", id="date"),
+        pytest.param("2026-05-14T09:30:00+05:00", id="moment"),
+        pytest.param("14/05/2026", id="date-with-slashes"),
+        pytest.param("09:30", id="time"),
+        pytest.param("LEA-19-4471", id="plate"),
+        pytest.param("35202-1234567-1", id="cnic"),
+        pytest.param("+92519105555", id="telephone"),
+        pytest.param("+92 51 910 5555", id="telephone-with-spaces"),
+        pytest.param("۱۴-۰۵-۲۰۲۶", id="urdu-digits"),
+        pytest.param("10.4.0.17", id="address"),
+    ],
+)
+def test_numbers_in_urdu_read_from_the_left(number: str) -> None:
+    told = shown(items.received(text={"ur": {"headline": f"کشتی {number} کو آئے گی"}}))
+    assert f"{LRI}{number}{PDI}" in told
+    note = shown(items.receipt(note=f"گاڑی {number} ملی"))
+    assert f"{LRI}{number}{PDI}" in note
+    assert LRI not in shown(items.received(text={"en": {"headline": f"The boat comes {number}"}}))
+
+
+@pytest.mark.parametrize("text", ["۳ کلو", "گوادر 12 کشتیاں", "pk.fia کا", "5.5"])
+def test_what_reads_well_is_left_alone(text: str) -> None:
+    assert isolated(text).count(LRI) == ("." in text and not text.isascii())
+
+
+def test_vowel_marks_and_joiners_take_no_column() -> None:
+    assert cell_len("مُحَمَّد") == cell_len("محمد") == 4
+    assert cell_len(MARKED) == len(MARKED) - 1
+    line = next(
+        line
+        for line in shown(items.received(text={"ur": {"headline": " ".join(["مُحَمَّد"] * 30)}})).splitlines()
+        if "مُ" in line
+    )
+    assert 70 <= cell_len(line) <= 80
+
+
+@pytest.mark.parametrize("mark", ["\u200c", "\u200d", "\u200e", "\u200f"])
+def test_the_marks_that_urdu_is_written_with_are_kept(mark: str) -> None:
+    text = f"می{mark}خواہم"
+    assert text in shown(items.received(text={"ur": {"headline": text}}))
+    assert harmless(text) == text
+
+
+@pytest.mark.parametrize("control", ["\u202e", "\u2067", "\u200b", "\x1b", "\ufeff"])
+def test_what_could_reorder_a_line_is_named_and_not_shown(control: str) -> None:
+    assert harmless(f"a{control}b") == f"a\\u{ord(control):04x}b"
+
+
 def test_plain_text_gets_no_direction_marks() -> None:
     assert not {FSI, RLI, PDI} & set(shown(items.received()))
 
@@ -215,3 +346,15 @@ def test_a_redelivered_item_says_so() -> None:
 def test_a_receipt_says_who_and_what() -> None:
     told = shown(items.receipt(kind="later", until="2026-03-01T06:00:00Z", note="checking"))
     assert all(words in told for words in ("later", "pk.anf", items.ID, "checking"))
+
+
+def test_long_texts_stand_apart_and_headlines_alone_together() -> None:
+    long = {"en": {"headline": "Boat", "description": "It comes."}, "ur": {"headline": URDU}}
+    short = {"en": {"headline": "Boat"}, "ur": {"headline": URDU}}
+    assert "It comes.\n\n" in shown(items.received(text=long))
+    assert "Boat\n\n" not in shown(items.received(text=short))
+
+
+def test_a_place_of_several_outlines_is_named_once() -> None:
+    areas = [{"name": "Gwadar", "code": "PK-BA"}, {"name": "Gwadar", "code": "PK-BA"}, {"name": "Turbat"}]
+    assert shown(items.received(areas=areas)).count("WHERE") == 2
