@@ -1,25 +1,23 @@
 """`harkara doctor`: look at everything that a member, or the operator of an exchange, depends on,
-and say how to mend it.
+and print for each fault a cure that can be copied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
 from pathlib import Path
-from typing import Final
 
 import click
-import msgspec
 
 from broker.cli import refusals
 from broker.cli.agency_flags import AgencyFlags, agency_flags
 from broker.cli.command import command, flag
 from broker.cli.doctor_agency import agency_checks
 from broker.cli.doctor_exchange import exchange_checks
-from broker.cli.output import result
+from broker.cli.doctor_finding import MARKS, Finding
+from broker.cli.doctor_store import store_checks
 from broker.cli.parameters import DIRECTORY
-from broker.cli.refusals import MisuseError, harmless
-from broker.protocol.verdict import Check, overall
+from broker.cli.refusals import MisuseError
 
 EXAMPLE = """
 $ export HARKARA_IDENTITY=fia/pk.fia.key
@@ -27,40 +25,35 @@ $ harkara doctor
 $ harkara doctor --data exchange
 """
 
-MARKS: Final = {"pass": "ok", "warn": "WARN", "fail": "FAIL"}
-
 
 @command("doctor", example=EXAMPLE)
 @flag("--data", type=DIRECTORY, help="The directory of an exchange: what its operator depends on.")
+@flag("--store", secret=True, metavar="URL", help="A Redis or Valkey server that is to be a store.")
 @agency_flags
-async def doctor(agency: AgencyFlags, data: Path | None, as_json: bool) -> None:
-    """Look at files, keys, registry, clock and broker, and say what is wrong and how to mend it.
+async def doctor(agency: AgencyFlags, data: Path | None, store: str | None, as_json: bool) -> None:
+    """Look at files, keys, registry, clock, broker and store, and say what is wrong and how to mend
+    it.
 
-    With an identity what an agency depends on, with --data what an operator does. Exit code 1 when
-    something fails; what only warns gives 0.
+    With an identity what an agency depends on, with --data or --store what an operator does. Below
+    each fault stands its cure, for a shell. Exit code 1 when something fails; what only warns gives
+    0. --json prints a list of {check, outcome, seen, cure}; a check's name never changes.
     """
-    if agency.identity is None and data is None:
-        raise MisuseError("look at what?", "--identity FILE for an agency, --data DIR for an exchange")
-    checks: list[Check] = []
+    if agency.identity is None and data is None and not store:
+        raise MisuseError(
+            "look at what?", "--identity FILE for an agency, --data DIR for an exchange, --store URL"
+        )
+    found: list[Finding] = []
     if data is not None:
-        checks += exchange_checks(data)
+        found += await exchange_checks(data, agency)
+    if store:
+        found += await store_checks(store)
     if agency.identity is not None:
-        checks += await agency_checks(agency)
-    verdict = overall(checks)
-    found = {"status": verdict, "checks": [_json(check) for check in checks]}
-    result(found, [*_words(checks), "", f"Together: {MARKS[verdict]}"], as_json=as_json)
-    if verdict == "fail":
+        found += await agency_checks(agency)
+    if as_json:
+        click.echo(json.dumps([each.as_json() for each in found], ensure_ascii=False))
+    else:
+        worst = next(mark for mark in ("fail", "warn", "pass") if mark in {each.outcome for each in found})
+        told = [line for each in found for line in each.words()]
+        click.echo("\n".join([*told, "", f"Together: {MARKS[worst]}"]))
+    if any(each.outcome == "fail" for each in found):
         raise click.exceptions.Exit(refusals.CHECK_SAYS_NO)
-
-
-def _json(check: Check) -> dict[str, object]:
-    fields = {name: getattr(check, name) for name in ("name", "outcome", "observed", "unit", "output")}
-    return {name: value for name, value in msgspec.to_builtins(fields).items() if value is not None}
-
-
-def _words(checks: Iterable[Check]) -> Iterable[str]:
-    for check in checks:
-        observed = "" if check.observed is None else f"{check.observed} {check.unit or ''}".strip()
-        yield harmless(f"  {MARKS[check.outcome]:<5} {check.name:<34} {observed}").rstrip()
-        if check.output:
-            yield harmless(f"        {check.output}")

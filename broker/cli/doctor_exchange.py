@@ -1,17 +1,21 @@
 """What the operator of an exchange depends on: files closed to others, keys and registry that are
-valid for long enough.
+valid for long enough, a directory that nobody else uses, and a store that loses nothing.
 """
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import Final
 
+from broker.cli import doctor_cures as cures
 from broker.cli import files
+from broker.cli.agency_flags import AgencyFlags
+from broker.cli.doctor_finding import Finding, expiry, why
+from broker.cli.doctor_secrets import closed
+from broker.cli.doctor_store import STORE_DIRECTORY, embedded_checks, holder_of, use_checks
 from broker.cli.identity_files import load_identity
 from broker.cli.moment import now
-from broker.cli.refusals import MisuseError, brief
+from broker.cli.refusals import MisuseError
 from broker.cli.trust_files import (
     BROKER_KEY,
     ENTITLEMENTS,
@@ -23,78 +27,91 @@ from broker.cli.trust_files import (
     InForce,
     TrustFiles,
 )
-from broker.errors import HarkaraError
+from broker.errors import HarkaraError, UnsafeConfiguration
+from broker.protocol.card import Card
 from broker.protocol.key_files import read_store_key
-from broker.protocol.verdict import Check, expiring
 
 SECRETS: Final = (BROKER_KEY, STORE_KEY, ENTITLEMENTS, ROOT_KEY)
+OTHERS_WRITE: Final = 0o022
+RESTORE: Final = "# bring it back from your copies (docs/operations.md, Back up and restore)"
 
 
-def exchange_checks(data: Path) -> list[Check]:
-    """Look at the directory of an exchange. Nothing is raised: what fails is a check."""
+async def exchange_checks(data: Path, agency: AgencyFlags) -> list[Finding]:
+    """Look at the directory of an exchange. Nothing is raised: what fails is a finding."""
     trust = TrustFiles(data / EXCHANGE, data / REGISTRY, data / ENTITLEMENTS, data / NEXT, data / ROOT_KEY)
-    checks = [*_permissions(data), *_store_key(data)]
+    found = [*_permissions(data), *_store_key(data)]
     try:
         current = trust.in_force()
     except (MisuseError, HarkaraError) as error:
-        return [*checks, Check("registry", "fail", output=_why(error))]
-    mend = "harkara registry renew, sign and publish"
-    checks.append(expiring("registry expires", current.registry.expires, now(), mend=mend, fatal=True))
-    checks += [*_broker(data, current), *_members(current)]
+        found.append(Finding("registry", "fail", why(error), RESTORE))
+    else:
+        # A running broker has to take it at once; one that does not run takes it when it starts.
+        offline = holder_of(data / STORE_DIRECTORY) is None
+        cure = cures.renewal(data, offline=offline)
+        what = f"version {current.registry.version} of the registry"
+        found.append(expiry("registry", what, current.registry.expires, now(), cure=cure))
+        found += [*_broker(data, current), *_members(current)]
     if trust.draft.exists():
-        checks.append(
-            Check(NEXT, "warn", output="a change is prepared and not published: harkara registry show --next")
-        )
-    return checks
+        cure = cures.command("harkara", "registry", "show", "--next", "--data", data)
+        found.append(Finding("draft", "warn", f"{trust.draft} is prepared and not published", cure))
+    return [*found, *await use_checks(data, agency), *await embedded_checks(data)]
 
 
-def _permissions(data: Path) -> list[Check]:
-    checks: list[Check] = []
-    for name in SECRETS:
-        path = data / name
-        if path.exists() and files.POSIX and stat.S_IMODE(path.stat().st_mode) & files.OTHERS:
-            checks.append(Check(name, "fail", oct(path.stat().st_mode & 0o777), output=f"chmod 600 {path}"))
-    if files.POSIX and data.exists() and data.stat().st_mode & 0o022:
-        checks.append(Check(str(data), "fail", "others can write in it", output=f"chmod go-w {data}"))
+def _permissions(data: Path) -> list[Finding]:
+    found = [wrong for name in SECRETS if (wrong := closed(data / name)) is not None]
+    if not found:
+        found.append(Finding("key-file", "pass", "the secrets are their owner's alone"))
+    if files.POSIX and data.exists() and data.stat().st_mode & OTHERS_WRITE:
+        seen = f"others can write in {data}, and could exchange keys"
+        found.append(Finding("directory", "fail", seen, cures.command("chmod", "go-w", data)))
     if (data / ROOT_KEY).exists():
-        mend = "whoever takes this host could enrol members: move it to a medium that is not connected"
-        checks.append(Check(ROOT_KEY, "warn", "on this host", output=mend))
-    return checks
+        seen = "on this host, whose taker could enrol members"
+        away = cures.command("mv", data / ROOT_KEY, "/media/safe/root.key")
+        found.append(Finding("root-key", "warn", seen, f"{away}   # a medium that is not connected"))
+    return found
 
 
-def _store_key(data: Path) -> list[Check]:
+def _store_key(data: Path) -> list[Finding]:
     try:
         read_store_key(files.read_private(data / STORE_KEY, "the store key"))
+    except UnsafeConfiguration:  # told already: key-file
+        return []
     except (MisuseError, HarkaraError) as error:
-        return [Check(STORE_KEY, "fail", output=_why(error))]
-    return [Check(STORE_KEY, "pass")]
+        return [Finding("store-key", "fail", why(error), RESTORE)]
+    return [Finding("store-key", "pass", STORE_KEY)]
 
 
-def _broker(data: Path, current: InForce) -> list[Check]:
+def _broker(data: Path, current: InForce) -> list[Finding]:
     try:
         identity = load_identity(data / BROKER_KEY)
+    except UnsafeConfiguration:  # told already: key-file
+        return []
     except (MisuseError, HarkaraError) as error:
-        return [Check(BROKER_KEY, "fail", output=_why(error))]
+        return [Finding("broker-key", "fail", why(error), RESTORE)]
     card = current.registry.cards.get(identity.id)
+    newer = data / f"{identity.id}.card.json"
+    made = cures.command("harkara", "keys", "card", data / BROKER_KEY, "--out", newer)
     if card is None or not {own.key.kid for own in identity.keys} <= {key.kid for key in card.keys}:
-        mend = "the registry does not have these keys: harkara registry add its card"
-        return [Check(BROKER_KEY, "fail", identity.id, output=mend)]
-    ends = min(max(key.not_after for key in card.keys if key.use == use) for use in ("sign", "seal"))
-    mend = "harkara keys rotate, and harkara registry add the newer card"
-    return [expiring("broker's keys expire", ends, now(), mend=mend, fatal=True)]
+        cure = cures.lines(made, cures.enrolment(newer, data=data))
+        return [Finding("broker-key", "fail", f"the registry does not have the keys of {identity.id}", cure)]
+    rotated = cures.command("harkara", "keys", "rotate", data / BROKER_KEY, "--card", newer)
+    cure = cures.lines("" if newer.exists() else made, rotated, cures.enrolment(newer, data=data))
+    return [expiry("broker-key", f"the keys of {identity.id}", _end(card), now(), cure=cure)]
 
 
-def _members(current: InForce) -> list[Check]:
-    checks: list[Check] = []
+def _members(current: InForce) -> list[Finding]:
+    found: list[Finding] = []
     for agency in current.registry.agencies():
-        card = current.registry.cards[agency]
-        ends = min(max(key.not_after for key in card.keys if key.use == use) for use in ("sign", "seal"))
-        found = expiring(f"{agency}: keys expire", ends, now(), mend="ask them for a newer card", fatal=False)
-        if found.outcome != "pass":
-            checks.append(found)
-    agencies = len(current.registry.agencies())
-    return [*checks, Check("agencies", "pass" if agencies else "warn", agencies, "enrolled")]
+        cure = f"# ask {agency} for a newer card (harkara keys rotate)"
+        end = _end(current.registry.cards[agency])
+        look = expiry("card", f"the keys of {agency}", end, now(), cure=cure, fatal=False)
+        if look.outcome != "pass":
+            found.append(look)
+    count = len(current.registry.agencies())
+    if count:
+        return [*found, Finding("agencies", "pass", f"{count} enrolled, keys looked at")]
+    return [*found, Finding("agencies", "warn", "nobody is enrolled", "harkara registry add --help")]
 
 
-def _why(error: MisuseError | HarkaraError) -> str:
-    return error.detail if isinstance(error, MisuseError) else brief(error)
+def _end(card: Card) -> int:
+    return min(max(key.not_after for key in card.keys if key.use == use) for use in ("sign", "seal"))

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,10 +34,14 @@ class Running:
     """A program that runs beside the test, with its output line by line."""
 
     def __init__(
-        self, *arguments: str | Path, out: int = subprocess.PIPE, variables: dict[str, str] | None = None
+        self,
+        *arguments: str | Path,
+        out: int = subprocess.PIPE,
+        variables: dict[str, str] | None = None,
+        program: Sequence[str] = PROGRAM,
     ) -> None:
         self.process = subprocess.Popen(
-            [*PROGRAM, *map(str, arguments)],
+            [*program, *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.PIPE,
@@ -97,16 +101,21 @@ class Running:
 
 @contextmanager
 def running(
-    *arguments: str | Path, out: int = subprocess.PIPE, variables: dict[str, str] | None = None
+    *arguments: str | Path,
+    out: int = subprocess.PIPE,
+    variables: dict[str, str] | None = None,
+    program: Sequence[str] = PROGRAM,
 ) -> Iterator[Running]:
-    """Run a program beside the test; it has ended when the context does. `out` is a file descriptor."""
-    program = Running(*arguments, out=out, variables=variables)
+    """Run a program (`harkara`, unless named) beside the test; it has ended when the context does. `out` is
+    a file descriptor.
+    """
+    started = Running(*arguments, out=out, variables=variables, program=program)
     try:
-        yield program
+        yield started
     finally:
-        if program.process.poll() is None:
-            program.process.kill()
-        program.wait()
+        if started.process.poll() is None:
+            started.process.kill()
+        started.wait()
 
 
 @dataclass
