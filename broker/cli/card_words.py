@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from broker.cli.isolation import isolated
 from broker.cli.output import grouped
 from broker.cli.refusals import harmless
 from broker.protocol import times
@@ -35,11 +36,16 @@ def card_json(card: Card) -> dict[str, Any]:
     }
 
 
+def named(card: Card) -> str:
+    """Give the names of a member, in each language."""
+    return " · ".join(isolated(harmless(name)) for name in card.names.values())
+
+
 def card_words(card: Card) -> list[str]:
     """Give a card in lines."""
-    lines = [f"{card.id}  {' · '.join(harmless(name) for name in card.names.values())}  ({card.role})"]
+    lines = [f"{card.id}  {named(card)}  ({card.role})"]
     if card.contact is not None:
-        lines.append(f"  contact      {harmless(card.contact.desk)}, {card.contact.phone}")
+        lines.append(f"  contact      {isolated(harmless(card.contact.desk))}, {card.contact.phone}")
     lines += [
         f"  {key.use:<4} key     {key.kid.hex()[:16]}…  until {times.format(key.not_after)[:10]}"
         for key in card.keys

@@ -38,6 +38,8 @@ EXIT_CODES: Final = {
 }
 
 ADDRESS_HINT: Final = "another address: --url or HARKARA_URL"
+KEPT: Final = "\n\u200c\u200d\u200e\u200f"
+"""No more than bulletins hold: line feed, ZWNJ, ZWJ, LRM, RLM."""
 PROBLEMS_SHOWN: Final = 20
 """More are counted, and listed with --json."""
 
@@ -54,8 +56,8 @@ class MisuseError(Exception):
 
 
 def harmless(text: str) -> str:
-    """Give `text` without what could drive a terminal or reorder a line."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text)
+    """Give `text` without what could drive a terminal or reorder a line. What Urdu is written with stays."""
+    return "".join(c if c.isprintable() or c in KEPT else f"\\u{ord(c):04x}" for c in text)
 
 
 def brief(error: HarkaraError) -> str:

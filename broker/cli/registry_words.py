@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from broker.cli.refusals import harmless
+from broker.cli.card_words import named
 from broker.protocol import dsse, times
 from broker.protocol.card import Card, read_card
 from broker.protocol.entitlements import EntitlementsDocument, GrantDocument
@@ -57,7 +57,7 @@ def registry_words(registry: RegistryDocument, entitlements: EntitlementsDocumen
     for card in cards_of(registry).values():
         lines += [
             "",
-            f"{card.id}  {' · '.join(harmless(name) for name in card.names.values())}  ({card.role})",
+            f"{card.id}  {named(card)}  ({card.role})",
         ]
         for key in card.keys:
             until = f"until {times.format(key.not_after)[:10]}"
