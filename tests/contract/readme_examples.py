@@ -15,6 +15,8 @@ FENCE = re.compile(
     r"^(?P<fence>`{3,})(?P<mark>[^\n`]*)\n(?P<body>.*?)^(?P=fence)[ ]*$", re.MULTILINE | re.DOTALL
 )
 PROMPT = "$ "
+UNSEEN = re.compile("[\u2066-\u2069]")
+"""The direction of a text, which a terminal takes and does not show."""
 MARK = "--- line "
 """What the script prints before each command, with the line of the command."""
 WAIT_TENTHS = 150
@@ -80,7 +82,7 @@ def not_printed(typed: list[Command], output: str) -> list[str]:
     for text in output.splitlines():
         if text.startswith(MARK):
             line = int(text.removeprefix(MARK))
-        printed.setdefault(line, []).append(text.rstrip())
+        printed.setdefault(line, []).append(UNSEEN.sub("", text).rstrip())
     missing: list[str] = []
     for one in typed:
         left = iter(printed.get(one.line, []))
