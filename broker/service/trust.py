@@ -18,7 +18,9 @@ from broker.errors import (
     Malformed,
     NotFound,
     Problem,
+    StoreTampered,
     StoreUnavailable,
+    Unavailable,
     UnsafeConfiguration,
     VersionConflict,
     pointing_below,
@@ -96,25 +98,11 @@ class Trust:
         task.add_done_callback(self._loading.discard)
 
     async def load(self, version: int) -> None:
-        """Put the store's registry of at least `version` into force. Raises when the store's is not
-        authentic.
+        """Put the store's registry of at least `version` into force. Raises `StoreTampered` when the store's
+        is not authentic: that is no fault of the request which needed it.
         """
         async with self._lock:
-            if version <= self.registry.version:
-                return
-            trusted, entitlements = self.registry, self.entitlements.envelope
-            # One after the other: each is signed by the root keys of the one before, which may have changed.
-            for step in range(trusted.version + 1, version + 1):
-                value = await self._members.registry(step)
-                if value is None:
-                    continue  # versions may be left out
-                registry, entitlements = self._opened(value, step)
-                trusted = follow(trusted, registry)
-            if trusted.version < version:
-                raise StoreUnavailable(
-                    f"the store has no registry of version {version}", retry_after=RETRY_SECONDS
-                )
-            self._put(trusted, _read_entitlements(entitlements, trusted))
+            await self._load(version)
 
     async def publish(self, body: bytes) -> int:
         """Take `{registry, entitlements}` newer than those in force, and tell all brokers. Gives the version.
@@ -129,6 +117,9 @@ class Trust:
         registry = dsse.from_json(fields["registry"], "/registry")
         entitlements = dsse.from_json(fields["entitlements"], "/entitlements")
         async with self._lock:
+            # What was published at another broker a moment ago may have revoked a key: it is what is followed.
+            await self._load((await self._members.standing()).registry_version)
+            current = self.registry.version
             with pointing_below("/registry"):
                 newer = follow(self.registry, registry)
             if newer.epoch != self.registry.epoch:
@@ -143,13 +134,12 @@ class Trust:
                 )
             with pointing_below("/entitlements"), pointing_within("/payload"):
                 granted = _read_entitlements(entitlements, newer)
-            before = await self._members.publish_registry(
-                newer.version, self._closed(registry, entitlements, newer.version)
-            )
-            if before >= newer.version:
+            closed = self._closed(registry, entitlements, newer.version)
+            before = await self._members.publish_registry(newer.version, closed, after=current)
+            if before != current:
                 raise VersionConflict(
-                    "a registry as new as this was published meanwhile",
-                    Problem("/registry", f"more than {before}", str(newer.version)),
+                    f"version {before} was published meanwhile",
+                    Problem("/registry", f"one that follows version {before}", f"one after {current}"),
                 )
             self._put(newer, granted)
         return newer.version
@@ -183,11 +173,44 @@ class Trust:
         for callback in self._callbacks:
             callback(registry)
 
-    async def _load_quietly(self, version: int) -> None:
+    async def _load(self, version: int) -> None:
+        if version <= self.registry.version:
+            return
         try:
-            await self.load(version)
+            trusted, entitlements = await self._walk_to(version)
+        except Unavailable:
+            raise
         except HarkaraError as error:
-            log.error("registry-not-loaded", version=version, code=error.code, detail=error.detail)
+            log.error("registry-not-ours", version=version, code=error.code, detail=error.detail)
+            raise StoreTampered(
+                "the registry in the store does not verify: call the operator", retry_after=RETRY_SECONDS
+            ) from error
+        self._put(trusted, entitlements)
+
+    async def _walk_to(self, version: int) -> tuple[Registry, Entitlements]:
+        trusted, entitlements = self.registry, self.entitlements.envelope
+        # One after the other: each is signed by the root keys of the one before, which may have changed.
+        for step in range(trusted.version + 1, version + 1):
+            value = await self._members.registry(step)
+            if value is None:
+                continue  # versions may be left out
+            registry, entitlements = self._opened(value, step)
+            trusted = follow(trusted, registry)
+        if trusted.version < version:
+            raise NotFound(f"the store has no registry of version {version}")
+        return trusted, _read_entitlements(entitlements, trusted)
+
+    async def _load_quietly(self, version: int) -> None:
+        while True:
+            try:
+                return await self.load(version)
+            except StoreUnavailable as error:
+                # The tick does not come again, and feeds of a key that was revoked must not stay.
+                log.warning("registry-loaded-later", version=version, detail=error.detail)
+                await asyncio.sleep(RETRY_SECONDS)
+            except HarkaraError as error:
+                log.error("registry-not-loaded", version=version, code=error.code, detail=error.detail)
+                return None
 
     def _closed(self, registry: dsse.Envelope, entitlements: dsse.Envelope, version: int) -> bytes:
         # The registry is public among members; entitlements are for brokers only.

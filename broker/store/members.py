@@ -62,14 +62,19 @@ class Members:
             int(taken or 0),
         )
 
-    async def publish_registry(self, version: int, value: bytes) -> int:
-        """Put a registry into force and tell all processes.
+    async def publish_registry(self, version: int, value: bytes, *, after: int | None = None) -> int:
+        """Put a registry into force and tell all processes; when given, only `after` that very version.
 
-        Gives the version that was in force before: the publication is done when that is below `version`.
+        Gives the version that was in force before: the publication is done when that is `after`, without one
+        when it is below `version`.
         """
         keys = [names.STATE, names.TICKS, names.registry(version)]
         with writing():
-            return int(await self._publish(self._writing, keys, [version, value, TICKS_KEPT]))
+            return int(
+                await self._publish(
+                    self._writing, keys, [version, value, TICKS_KEPT, "" if after is None else after]
+                )
+            )
 
     async def registry(self, version: int) -> bytes | None:
         """Give the registry of that version, None when the store does not have it."""

@@ -15,6 +15,9 @@ from broker.errors import (
     Malformed,
     NotAuthentic,
     NotFound,
+    SchemaError,
+    StoreTampered,
+    StoreUnavailable,
     Unavailable,
     UnsafeConfiguration,
     VersionConflict,
@@ -22,6 +25,7 @@ from broker.errors import (
 )
 from broker.protocol import dsse, times
 from broker.protocol.limits import DAY_US
+from broker.service import trust
 from broker.service.service import Service
 from broker.store import names
 from broker.store.store import Store
@@ -132,6 +136,69 @@ async def test_a_registry_that_an_insider_put_into_the_store_is_not_loaded(
     with pytest.raises(HarkaraError):
         await service.trust.load(2)
     assert service.trust.registry.digest == exchange.registry.digest
+
+
+async def test_a_registry_that_could_not_be_loaded_at_once_is_loaded_as_soon_as_the_store_answers(
+    store: Store, exchange: TestExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await start_service(store, exchange), await start_service(store, exchange)
+    monkeypatch.setattr(trust, "RETRY_SECONDS", 0.05)
+    lost = [StoreUnavailable("the store does not answer")]
+    load = other.trust.load
+
+    async def load_later(version: int) -> None:
+        if lost:
+            raise lost.pop()
+        await load(version)
+
+    monkeypatch.setattr(other.trust, "load", load_later)
+    await publish(one, next_version(exchange))
+    async with asyncio.timeout(2):
+        while other.trust.registry.version != 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert not lost, "it was not loaded at the first try"
+    await one.close()
+    await other.close()
+
+
+async def _foreign(service: Service, exchange: TestExchange) -> bytes:
+    stranger = make_exchange(exchange.now, name="Another exchange")
+    return service.trust._closed(stranger.registry_envelope, stranger.entitlements_envelope, 2)
+
+
+async def _garbage(service: Service, exchange: TestExchange) -> bytes:
+    return b"garbage"
+
+
+@pytest.mark.parametrize(
+    "value", [pytest.param(_foreign, id="of another exchange"), pytest.param(_garbage, id="of garbage")]
+)
+async def test_an_author_is_not_told_to_be_wrong_because_of_a_registry_in_the_store(
+    value: Any, service: Service, exchange: TestExchange
+) -> None:
+    client = service.store.connections.writing
+    await client.set(names.registry(2), await value(service, exchange))
+    await client.hset(names.STATE, "registry", 2)
+    with pytest.raises(StoreTampered):
+        await service.posting.post(post_body(sign_bulletin(exchange, FIA)[0]))
+
+
+async def test_a_registry_made_without_the_newest_one_takes_no_revocation_back(
+    store: Store, exchange: TestExchange
+) -> None:
+    one = await start_service(store, exchange)
+    other = await start_service(store, exchange)
+    other.trust.news = lambda version: None  # type: ignore[method-assign]  # its tick is late
+    other.store.ticks._registry_callbacks.clear()
+    revoking = next_version(exchange, revoked={exchange.signing(ACADEMY).kid: exchange.now})
+    await publish(one, revoking)
+    assert other.trust.registry.version == 1
+    without = next_version(exchange, version=3)
+    with pytest.raises((SchemaError, VersionConflict)):
+        await publish(other, without)
+    assert (await store.members.standing()).registry_version == 2
+    await one.close()
+    await other.close()
 
 
 async def test_entitlements_lie_in_the_store_encrypted(service: Service, exchange: TestExchange) -> None:
