@@ -6,6 +6,7 @@ Store, broker and five agencies run in this process and a directory of its own; 
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import click
 from broker.cli.command import command, flag
 from broker.cli.extras import require_server
 from broker.cli.output import remark
-from broker.cli.refusals import CHECK_SAYS_NO
+from broker.cli.refusals import CHECK_SAYS_NO, TERMINATED
 
 EXAMPLE = """
 $ harkara demo --once
@@ -30,11 +31,24 @@ def demo(once: bool, as_json: bool) -> None:
     is your turn.
     """
     require_server()
-    if not asyncio.run(_demo(once, as_json)):
+    try:
+        held = asyncio.run(_demo(once, as_json))
+    except asyncio.CancelledError:
+        raise click.exceptions.Exit(TERMINATED) from None
+    if not held:
         raise click.exceptions.Exit(CHECK_SAYS_NO)
 
 
+def _end_in_order() -> None:
+    """Let SIGTERM, and the terminal's end, do what Ctrl-C does: the directory has private keys in it."""
+    task = asyncio.current_task()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
 async def _demo(once: bool, as_json: bool) -> bool:
+    _end_in_order()
     # Late: these load the server.
     from broker.cli.demo_exchange import make_demo_exchange, write_shell_files
     from broker.cli.demo_run import on_stage

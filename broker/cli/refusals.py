@@ -26,6 +26,7 @@ NOT_AUTHENTIC: Final = 5
 UNSAFE: Final = 6
 INTERRUPTED: Final = 130
 NOBODY_READS: Final = 141
+TERMINATED: Final = 143
 
 EXIT_CODES: Final = {
     DONE: "done",
