@@ -4,6 +4,7 @@ is told apart from what is wrong with keys.
 
 from __future__ import annotations
 
+import os
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -93,7 +94,13 @@ def clock(answer: Answer) -> Finding:
 
 
 def _silent(url: str, error: HarkaraError | OSError) -> Finding:
-    reason = error.detail if isinstance(error, HarkaraError) else error.strerror or type(error).__name__
+    match error:
+        case HarkaraError():
+            reason = error.detail
+        case TimeoutError():
+            reason = "no answer in time"
+        case _:  # the event loop's words repeat the address: the system's own are shorter
+            reason = os.strerror(number) if (number := error.errno or 0) > 0 else str(error)
     seen = reason if url in reason else f"{url}: {reason}"
     return Finding("broker", "fail", seen, _start(url))
 

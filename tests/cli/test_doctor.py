@@ -6,6 +6,7 @@ That each cure works when it is run is in `test_doctor_cures`.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,12 @@ def test_a_store_that_does_not_answer_is_a_failure_and_its_password_is_not_told(
     assert done.code == 1
     assert "store" in done.out
     assert "secret" not in done.out
+
+
+def test_the_operations_page_lists_every_check() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/operations.md").read_text()
+    section = page.partition("## What `harkara doctor` looks at")[2].partition("\n## ")[0]
+    assert dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", section, re.MULTILINE)) == CHECKS
 
 
 def test_without_anything_to_look_at_it_asks() -> None:

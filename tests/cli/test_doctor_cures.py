@@ -142,6 +142,19 @@ def test_a_card_that_has_expired(fia: Desk, tmp_path: Path) -> None:
     assert {each["outcome"] for each in desk.healed(wrong["cure"])} == {"pass"}
 
 
+def test_a_key_that_was_revoked(fia: Desk, tmp_path: Path) -> None:
+    place, exchange = tmp_path / "lost", fia.home / "exchange"
+    must("keys", "new", "pk.lost", "--exchange", exchange / "exchange.json", "--out", place)
+    for change in (["add", str(place / "pk.lost.card.json"), *EVERYTHING], ["revoke", "pk.lost"]):
+        must("registry", *change, "--data", exchange)
+        must("registry", "sign", "--data", exchange)
+        must("registry", "publish", "--data", exchange, **fia.variables)
+    desk = fia.having(HARKARA_IDENTITY=str(place / "pk.lost.key"))
+    wrong = desk.fault("key")
+    assert "revoked" in wrong["seen"]
+    assert {each["outcome"] for each in desk.healed(wrong["cure"])} == {"pass"}
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
 def test_a_key_that_others_can_read(fia: Desk, tmp_path: Path, mode: int) -> None:
     mine = tmp_path / "my keys"  # a path that a shell would split
@@ -358,6 +371,20 @@ def test_a_place_in_another_history_of_the_inbox(fia: Desk) -> None:
     place.write_text(json.dumps(fields | {"chain": "00" * 32}))
     wrong = fia.fault("place")
     assert {each["outcome"] for each in fia.healed(wrong["cure"])} == {"pass"}
+
+
+def test_a_cure_means_the_broker_and_the_agency_that_were_typed(fia: Desk) -> None:
+    names = ("HARKARA_URL", "HARKARA_CA", "HARKARA_IDENTITY", "HARKARA_STATE")
+    asked = [
+        word for name in names for word in (f"--{name.removeprefix('HARKARA_').lower()}", fia.variables[name])
+    ]
+    must("feed", *asked)
+    (place,) = Path(fia.variables["HARKARA_STATE"]).rglob("places/*.json")
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"after": 10_000}))
+    desk = Desk(fia.home)
+    wrong = desk.fault("place", *asked)
+    assert "number 10000, and the inbox is shorter" in wrong["seen"]
+    assert {each["outcome"] for each in desk.healed(wrong["cure"], *asked)} == {"pass"}
 
 
 def test_a_place_that_cannot_be_read(fia: Desk) -> None:
