@@ -57,7 +57,7 @@ def read_part(element: etree._Element, draft: Draft, at: str = "/alert", number:
             _keep_unknown(part, child, draft)
     for row in rows.values():
         if row.required and not part.text(row.name):
-            draft.refuse(part.where(row.name), f"a {row.name}: CAP requires it", "nothing")
+            draft.refuse(part.where(row.name), f"the element {row.name}, which CAP requires", "nothing")
     return part
 
 

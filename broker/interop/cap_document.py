@@ -31,6 +31,8 @@ CAP_NAMESPACES: Final = {
 }
 """Versions 1.0 and 1.1 differ from 1.2 in what they lack, and in how 1.0 writes pairs."""
 _ATOM: Final = "{http://www.w3.org/2005/Atom}"
+_CAP_MEDIA_TYPE: Final = "application/cap+xml"
+_WORDS_ONLY: Final = "the entry holds no alert, only words about one: fetch {} and post that"
 _XINCLUDE: Final = "{http://www.w3.org/2001/XInclude}"
 
 _BOMS: Final = (
@@ -138,12 +140,13 @@ def _alerts_of_entry(entry: etree._Element) -> Iterator[Found | Refused]:
     else:
         for child in entry:
             found += _alerts_in(child, b"")
-    yield from found or [
-        Refused(
-            label,
-            "the entry holds no alert, only words about one: fetch the alert that it links to and post that",
-        )
-    ]
+    yield from found or [Refused(label, _WORDS_ONLY.format(_link_of(entry)))]
+
+
+def _link_of(entry: etree._Element) -> str:
+    links = [link for link in entry.findall(_ATOM + "link") if link.get("href")]
+    links.sort(key=lambda link: link.get("type") != _CAP_MEDIA_TYPE)  # the alert itself first, if one is it
+    return shorten(links[0].get("href")) if links else "the alert that it is about"
 
 
 def _decode(source: bytes) -> str:
@@ -183,6 +186,8 @@ def _parse(text: str) -> etree._Element:
     try:
         root = etree.fromstring(_DECLARATION.sub("", text, count=1).strip().encode(), parser)
     except etree.XMLSyntaxError as why:
+        if "depth" in (why.msg or ""):
+            raise Malformed("the document is nested too deep: at most 256 elements") from None
         raise Malformed(f"not well-formed XML: {shorten(why.msg or 'no document')}") from None
     except UnicodeEncodeError:
         raise Malformed("not well-formed XML: a surrogate stands alone") from None

@@ -146,6 +146,24 @@ def test_dangerous_or_broken_xml_is_refused_with_the_reason(source: str | bytes,
     assert time.process_time() - begun < 1
 
 
+@pytest.mark.parametrize(
+    ("links", "said"),
+    [
+        pytest.param("<link href='https://x.example/1'/>", "fetch https://x.example/1 and", id="a-link"),
+        pytest.param(
+            "<link href='https://x.example/page'/><link type='application/cap+xml' href='https://x.example/cap'/>",
+            "fetch https://x.example/cap and",
+            id="the-link-to-cap",
+        ),
+        pytest.param("<link/>", "fetch the alert that it is about and", id="no-link"),
+    ],
+)
+def test_an_entry_without_an_alert_says_where_the_alert_is(links: str, said: str) -> None:
+    (refusal,) = read(f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>1</id>{links}</entry></feed>')
+    assert isinstance(refusal, Refused)
+    assert said in refusal.reason
+
+
 def test_a_dtd_behind_an_alert_refuses_what_it_belongs_to() -> None:
     first, second = read(f'{ONE}<!DOCTYPE x [<!ENTITY e "x">]>{TWO}')
     assert isinstance(first, Imported)
