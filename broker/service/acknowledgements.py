@@ -16,6 +16,7 @@ from broker.protocol.answers import ACKNOWLEDGEMENT_TYPE, read_acknowledgement
 from broker.protocol.chain import first_link
 from broker.service.allowance import Allowance
 from broker.service.clock import Clock
+from broker.service.store_word import from_the_store
 from broker.service.trust import Trust
 from broker.store.inboxes import Inboxes
 from broker.store.members import Members
@@ -61,7 +62,8 @@ class Acknowledgements:
         else:
             entry = await self._inboxes.entry_ending_at(agency, number)
             if entry is None:
-                head = await self._inboxes.head(agency)
+                with from_the_store("head"):
+                    head = await self._inboxes.head(agency)
                 raise CursorNotOurs(
                     "no entry of the inbox ends at this number",
                     Problem("/number", f"an entry's end, at most {head.number if head else 0}", str(number)),

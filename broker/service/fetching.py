@@ -7,6 +7,7 @@ from broker.protocol.delivery import Body, Item
 from broker.service.bodies import Bodies
 from broker.service.decision import open_opening
 from broker.service.holders import recipients_of
+from broker.service.store_word import from_the_store
 from broker.service.vault import Vault
 from broker.store.log import Log
 
@@ -23,7 +24,9 @@ class Fetching:
         self._bodies = bodies
 
     async def one(self, caller: str, originator: str, item_id: str) -> Item:
-        """Give an item with the caller's own wrap. Raises `NotFound`, the same whatever the reason."""
+        """Give an item with the caller's own wrap. Raises `NotFound`, the same whatever the reason, and
+        `StoreTampered`.
+        """
         item = f"{originator}/{item_id}"
         (body,) = await self._bodies.of([item])
         if body is None:
@@ -32,7 +35,8 @@ class Fetching:
             (closed,) = await self._log.openings([item])
             if closed is None:
                 raise _not_found()
-            _, wrap = open_opening(self._vault, item, body.digest, closed)
+            with from_the_store("opening"):
+                _, wrap = open_opening(self._vault, item, body.digest, closed)
             return Item(OWN_COPY, body.kind, Body(body.sealed, wrap, body.stamp))
         found = (await recipients_of(self._log, self._vault, item, body.digest)).get(caller)
         if found is None or self._bodies.withheld(caller, body) is not None:

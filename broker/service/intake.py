@@ -8,6 +8,7 @@ from broker.protocol.card import Card
 from broker.protocol.registry import Registry
 from broker.service.clock import Clock
 from broker.service.sealing import Accepted, conflict
+from broker.service.store_word import from_the_store
 from broker.store.commit import Committer
 from broker.store.log import Log
 
@@ -45,4 +46,5 @@ class Intake:
         if known.stmt != stmt:
             raise conflict(item_id)
         await self._committer.confirm_repeat()
-        return Accepted(author, item_id, dsse.from_bytes(known.stamp), repeated=True)
+        with from_the_store("stamp"):
+            return Accepted(author, item_id, dsse.from_bytes(known.stamp), repeated=True)

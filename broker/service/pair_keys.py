@@ -29,6 +29,7 @@ from broker.protocol.pairkeys import (
 )
 from broker.protocol.registry import Registry
 from broker.service.broker_key import signing_key
+from broker.service.store_word import from_the_store
 from broker.store.members import Members
 
 BEFORE_US = 10 * SECOND_US
@@ -82,12 +83,14 @@ class PairKeys:
 
     async def sealed(self, caller: str, pkid: bytes) -> dsse.Envelope:
         """Give the sealed pair key of this id, to its member only. Raises `NotFound`, the same for all
-        others.
+        others, and `StoreTampered`.
         """
         (record,) = await self._members.pair_keys([pkid])
         if record is not None:
-            envelope = dsse.from_bytes(record)
-            if read_binding(envelope).member == caller:
+            with from_the_store("sealed pair key"):
+                envelope = dsse.from_bytes(record)
+                member = read_binding(envelope).member
+            if member == caller:
                 return envelope
         raise NotFound("there is no such pair key for this agency")
 

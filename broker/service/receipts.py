@@ -6,6 +6,7 @@ the broker's word (who has it in the inbox) with the recipients' own signed word
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from broker.errors import (
@@ -86,6 +87,7 @@ class Receipts:
                     # expense.
                     self._allowance.charge_post(card.id, size)
                     charged = True
+                admission.check_registry(registry, self._clock())
                 await self._check_received(receipt)
                 self._check_originator(receipt, registry)
             try:
@@ -109,7 +111,9 @@ class Receipts:
         receipts: list[Item] = []
         for name in await self._log.receipts(item):
             agency, _, receipt_id = name.partition("/")
-            receipts.append(await self._fetching.one(caller, agency, receipt_id))
+            # One that has expired, a bulletin lives longer, hides none of the others.
+            with suppress(NotFound):
+                receipts.append(await self._fetching.one(caller, agency, receipt_id))
         return {
             "delivered": [
                 {"agency": agency, "number": found.number, "routed": found.number != UNROUTED}

@@ -17,6 +17,7 @@ from broker.protocol.answers import SUBSCRIPTION_TYPE, Subscription, read_subscr
 from broker.protocol.routing import Interest
 from broker.service.allowance import Allowance
 from broker.service.clock import Clock
+from broker.service.store_word import from_the_store
 from broker.service.trust import Trust
 from broker.service.vault import Purpose, Vault
 from broker.store.members import Members
@@ -69,8 +70,9 @@ class Subscriptions:
         if kept is None:
             return {"version": 0}
         version, closed = kept
-        record = self._vault.open(Purpose.SUBSCRIPTION, _name(agency, version), closed)
-        return {"version": version, "statement": strictjson.decode(record)}
+        with from_the_store("subscription"):
+            record = self._vault.open(Purpose.SUBSCRIPTION, _name(agency, version), closed)
+            return {"version": version, "statement": strictjson.decode(record)}
 
     async def version(self, agency: str) -> int:
         """Give the version in force, 0 for none."""
@@ -99,7 +101,8 @@ class Subscriptions:
     async def _same(self, agency: str, version: int, wanted: Subscription) -> bool:
         # The same statement sent again (its first answer was lost) is no conflict.
         kept = await self._members.subscription(agency)
-        return kept is not None and kept[0] == version and self._open(agency, *kept) == wanted
+        with from_the_store("subscription"):
+            return kept is not None and kept[0] == version and self._open(agency, *kept) == wanted
 
     def _open(self, agency: str, version: int, closed: bytes) -> Subscription:
         record = self._vault.open(Purpose.SUBSCRIPTION, _name(agency, version), closed)

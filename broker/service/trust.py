@@ -31,6 +31,7 @@ from broker.protocol.entitlements import Entitlements, read_entitlements
 from broker.protocol.exchange import Exchange
 from broker.protocol.limits import REGISTRY_BYTES
 from broker.protocol.registry import Registry, follow, open_registry
+from broker.service.store_word import from_the_store
 from broker.service.vault import Purpose, Vault
 from broker.store.cancelling import end
 from broker.store.members import Members
@@ -117,7 +118,7 @@ class Trust:
         registry = dsse.from_json(fields["registry"], "/registry")
         entitlements = dsse.from_json(fields["entitlements"], "/entitlements")
         async with self._lock:
-            # What was published at another broker a moment ago may have revoked a key: it is what is followed.
+            # What was published at another broker a moment ago may have revoked a key: follow that.
             await self._load((await self._members.standing()).registry_version)
             current = self.registry.version
             with pointing_below("/registry"):
@@ -153,7 +154,8 @@ class Trust:
         value = await self._members.registry(version)
         if value is None:
             raise NotFound(f"there is no registry of version {version} here")
-        return msgspec.json.encode(dsse.to_json(self._opened(value, version)[0]))
+        with from_the_store("registry"):
+            return msgspec.json.encode(dsse.to_json(self._opened(value, version)[0]))
 
     async def close(self) -> None:
         """Stop loading."""

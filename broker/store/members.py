@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from broker.errors import UnsafeConfiguration
+from broker.errors import NotAuthentic, UnsafeConfiguration
 from broker.store import names
 from broker.store.connection import Connections
 from broker.store.records import BEGINNING, Standing
 from broker.store.refusals import reading, writing
 from broker.store.script_call import Script
 from broker.store.ticks import TICKS_KEPT
+
+NUMBER_DIGITS = 16
+"""Of the largest number that a document may have."""
 
 
 class Members:
@@ -90,16 +93,16 @@ class Members:
         return None if done else _split(found)[0]
 
     async def subscription(self, agency: str) -> tuple[int, bytes] | None:
-        """Give version and contents of an agency's subscription."""
+        """Give version and contents of an agency's subscription. One that cannot be read counts as none."""
         with reading():
             found: bytes | None = await self._reading.hget(names.SUBSCRIPTIONS, agency)
-        return None if found is None else _split(found)
+        return None if found is None else _readable({agency.encode(): found}).get(agency)
 
     async def subscriptions(self) -> dict[str, tuple[int, bytes]]:
-        """Give version and contents of every subscription."""
+        """Give version and contents of every subscription. One that cannot be read counts as none."""
         with reading():
             found: dict[bytes, bytes] = await self._reading.hgetall(names.SUBSCRIPTIONS)
-        return {agency.decode(): _split(value) for agency, value in found.items()}
+        return _readable(found)
 
     async def acknowledge(self, agency: str, number: int, value: bytes) -> tuple[int, bytes]:
         """Keep an acknowledgement unless a higher one is kept. Gives the highest: its number and contents."""
@@ -127,9 +130,8 @@ class Members:
                     pipeline.hgetall(names.acknowledgements(partition))
                 replies: list[dict[bytes, bytes]] = await pipeline.execute()
         acknowledged: dict[str, tuple[int, bytes]] = {}
-        for agency, found in (row for reply in replies for row in reply.items()):
-            with suppress(ValueError):
-                acknowledged[agency.decode()] = _split(found)
+        for reply in replies:
+            acknowledged |= _readable(reply)
         return acknowledged
 
     # --- Pair keys ------------------------------------------------------------------------------------------
@@ -169,4 +171,15 @@ class Members:
 
 def _split(found: bytes) -> tuple[int, bytes]:
     number, _, value = found.partition(b"|")
+    if not (number.isdigit() and len(number) <= NUMBER_DIGITS):
+        raise NotAuthentic("the store holds a number of an unknown form")
     return int(number), value
+
+
+def _readable(found: dict[bytes, bytes]) -> dict[str, tuple[int, bytes]]:
+    """Give what of a hash can be read. What cannot (the store was tampered with) hides none of the rest."""
+    rows: dict[str, tuple[int, bytes]] = {}
+    for agency, value in found.items():
+        with suppress(NotAuthentic):
+            rows[agency.decode("utf-8", "replace")] = _split(value)
+    return rows

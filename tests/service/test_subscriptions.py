@@ -103,13 +103,31 @@ async def test_the_same_subscription_again_is_no_conflict(service: Service, exch
         assert (await service.subscriptions.put(body))["version"] == 3
 
 
-async def test_a_subscription_that_the_store_garbled_counts_as_none(
-    service: Service, exchange: TestExchange
+GARBLED = [
+    pytest.param(b"1|" + b"\0" * 60, id="that does not open"),
+    pytest.param(b"garbage", id="without a version"),
+    pytest.param(b"9" * 5_000 + b"|", id="of a version without end"),
+    pytest.param(b"", id="that is empty"),
+]
+
+
+@pytest.mark.parametrize("garbled", GARBLED)
+async def test_a_subscription_that_the_store_garbled_counts_as_none_and_may_be_made_anew(
+    garbled: bytes, service: Service, exchange: TestExchange
 ) -> None:
     await service.subscriptions.put(subscription(exchange, categories=["other"]))
-    await service.store.connections.writing.hset(names.SUBSCRIPTIONS, ISLAMABAD, b"1|" + b"\0" * 60)
+    await service.store.connections.writing.hset(
+        names.SUBSCRIPTIONS, mapping={ISLAMABAD: garbled, b"\xff": b"1|"}
+    )
     await post(service, exchange)
-    assert len(await Reader(service, exchange, ISLAMABAD).items(1)) == 1
+    reader = Reader(service, exchange, ISLAMABAD)
+    assert len(await reader.items(1)) == 1
+    assert reader.head_of(await service.reading.page(ISLAMABAD, Cursor())).subscription_version < 2
+    if b"|" not in garbled:
+        assert await service.subscriptions.put(subscription(exchange, 2)) == {
+            "agency": ISLAMABAD,
+            "version": 2,
+        }
 
 
 REFUSED = [

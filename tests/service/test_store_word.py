@@ -1,0 +1,87 @@
+"""What an insider changed in the store is told as the store's fault: nobody who asked is blamed for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from broker.errors import StoreTampered
+from broker.protocol.stamp import read_stamp
+from broker.service.service import Service
+from tests.exchange_fixtures import FIA, ISLAMABAD, TestExchange, post_body, sign_bulletin
+from tests.exchange_fixtures import envelope_json as body_of
+from tests.exchange_fixtures import sign_receipt as receipt_of
+from tests.service.reader import Reader
+
+Ask = Callable[[Service, TestExchange, str], Awaitable[object]]
+
+
+async def _fetch_as_recipient(service: Service, exchange: TestExchange, bulletin: str) -> object:
+    return await service.fetching.one(ISLAMABAD, FIA, bulletin)
+
+
+async def _fetch_as_originator(service: Service, exchange: TestExchange, bulletin: str) -> object:
+    return await service.fetching.one(FIA, FIA, bulletin)
+
+
+async def _overview(service: Service, exchange: TestExchange, bulletin: str) -> object:
+    return await service.receipts.overview(FIA, FIA, bulletin)
+
+
+async def _update(service: Service, exchange: TestExchange, bulletin: str) -> object:
+    statement, _ = sign_bulletin(exchange, FIA, type="Update", references=[bulletin])
+    return await service.posting.post(post_body(statement))
+
+
+async def _pair_key(service: Service, exchange: TestExchange, bulletin: str) -> object:
+    (key,) = await service.store.connections.reading.keys("{log}:k:*")
+    return await service.pair_keys.sealed(ISLAMABAD, bytes.fromhex(key.decode().rpartition(":")[2]))
+
+
+async def _registry(service: Service, exchange: TestExchange, bulletin: str) -> object:
+    return await service.trust.registry_document(7)
+
+
+CASES = [
+    pytest.param("{log}:r:*", _fetch_as_recipient, id="recipients, to a recipient"),
+    pytest.param("{log}:o:*", _fetch_as_originator, id="opening, to the originator"),
+    pytest.param("{log}:r:*", _overview, id="recipients, to the originator"),
+    pytest.param("{log}:r:*", _update, id="recipients, to an update"),
+    pytest.param("{log}:k:*", _pair_key, id="pair key"),
+    pytest.param("{log}:reg:7", _registry, id="registry"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "ask"), CASES)
+async def test_a_record_that_was_changed_is_the_stores_fault(
+    pattern: str, ask: Ask, service: Service, exchange: TestExchange
+) -> None:
+    statement, _ = sign_bulletin(exchange, FIA)
+    await service.posting.post(post_body(statement))
+    await Reader(service, exchange, ISLAMABAD).items(1)
+    client = service.store.connections.writing
+    keys = await client.keys(pattern) or [pattern]
+    if pattern == "{log}:k:*":
+        await client.delete(*keys[1:])
+    await client.set(keys[0], b"\0" * 100)
+    with pytest.raises(StoreTampered):
+        await ask(service, exchange, json.loads(statement.payload)["id"])
+
+
+async def test_a_receipt_that_has_expired_hides_none_of_the_others(
+    service: Service, exchange: TestExchange
+) -> None:
+    statement, _ = sign_bulletin(exchange, FIA)
+    accepted = await service.posting.post(post_body(statement))
+    sealed = read_stamp(accepted.stamp.payload).sealed
+    given = [receipt_of(exchange, ISLAMABAD, statement, sealed, kind) for kind in ("opened", "actioned")]
+    for receipt in given:
+        await service.receipts.take(body_of(receipt))
+    await Reader(service, exchange, FIA).items(2)
+    bulletin = json.loads(statement.payload)["id"]
+    assert len((await service.receipts.overview(FIA, FIA, bulletin))["receipts"]) == 2
+    expired = json.loads(given[0].payload)["id"]
+    await service.store.connections.writing.delete(f"{{log}}:r:{ISLAMABAD}/{expired}")
+    assert len((await service.receipts.overview(FIA, FIA, bulletin))["receipts"]) == 1
