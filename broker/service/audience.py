@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker.errors import AuthorMismatch, Problem
 from broker.service.posting import Posting
 
 
@@ -22,12 +21,7 @@ class Audience:
         Raises what the post would be refused for, and `AuthorMismatch` when `caller` is not the originator:
         whom a statement would reach is its originator's to know.
         """
-        bulletin, decided = await self._posting.preview(body)
-        if bulletin.originator != caller:
-            raise AuthorMismatch(
-                "only the originator may see the audience of a statement",
-                Problem("/statement", f"a statement of {caller}", f"one of {bulletin.originator}"),
-            )
+        decided = await self._posting.preview(caller, body)
         return {
             "audience": [
                 {"agency": agency, "delivers": reason.delivers, "reason": reason.words}

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.errors import (
+    AuthorMismatch,
     HarkaraError,
     IdConflict,
     OutcomeUnknown,
+    Problem,
     RouterBehind,
     pointing_below,
     pointing_within,
@@ -128,19 +130,26 @@ class Posting:
                 await self._trust.load(stale.version)
         raise OutcomeUnknown("the registry changed each time: repeat the request", retry_after=1.0)
 
-    async def preview(self, body: bytes) -> tuple[Bulletin, Decided]:
-        """Give what `post` would decide about this body now, without the look-up of its id. Raises
-        as `post`.
+    async def preview(self, caller: str, body: bytes) -> Decided:
+        """Give what `post` would decide about this body now, without the look-up of its id.
+
+        Raises as `post`, and `AuthorMismatch` when `caller` is not its author. That is asked before anything
+        that entitlements answer: every recipient holds the statement.
         """
         post = admission.read_post(body)
         registry, entitlements = self._trust.in_force
         with pointing_below("/statement"):
             card = self._intake.sender(post.statement, registry, kind=PAYLOAD_TYPE)
+        if card.id != caller:
+            raise AuthorMismatch(
+                "only the originator may see the audience of a statement",
+                Problem("/statement", f"a statement of {caller}", f"one of {card.id}"),
+            )
         bulletin = self._read(post.statement, card, registry)
         admission.check_address(bulletin, post.address)
         with pointing_within(PAYLOAD):
             admission.check_timely(bulletin, self._clock())
-        return bulletin, await self._decide(bulletin, post.address, registry, entitlements)
+        return await self._decide(bulletin, post.address, registry, entitlements)
 
     async def _decide(
         self, bulletin: Bulletin, address: Address | None, registry: Registry, entitlements: Entitlements

@@ -28,6 +28,7 @@ from broker.errors import (
 )
 from broker.protocol import dsse, times
 from broker.protocol.limits import DAY_US, HOUR_US, MINUTE_US
+from broker.protocol.stamp import read_stamp
 from broker.service import clock, lag
 from broker.service.service import Service
 from broker.store.store import Store
@@ -40,10 +41,12 @@ from tests.exchange_fixtures import (
     ISLAMABAD,
     MOI,
     TestExchange,
+    envelope_json,
     make_exchange,
     next_version,
     post_body,
     sign_bulletin,
+    sign_receipt,
 )
 from tests.service.conftest import publish, start_service
 from tests.service.reader import Reader
@@ -294,7 +297,7 @@ async def test_posts_stop_when_the_registry_is_past_its_grace_and_reading_goes_o
 ) -> None:
     service = await start_service(store, exchange)
     statement, _ = sign_bulletin(exchange, FIA)
-    await service.posting.post(post_body(statement, None))
+    accepted = await service.posting.post(post_body(statement, None))
     await Reader(service, exchange, ISLAMABAD).items(1)
     await service.close()
     over = exchange.registry.grace + MINUTE_US
@@ -302,6 +305,10 @@ async def test_posts_stop_when_the_registry_is_past_its_grace_and_reading_goes_o
     fresh, _ = sign_bulletin(exchange, FIA, sent=times.format(over), expires=times.format(over + HOUR_US))
     with pytest.raises(RegistryExpired):
         await late.posting.post(post_body(fresh, None))
+    sealed = read_stamp(accepted.stamp.payload).sealed
+    receipt = sign_receipt(exchange, ISLAMABAD, statement, sealed, at=times.format(over))
+    with pytest.raises(RegistryExpired):
+        await late.receipts.take(envelope_json(receipt))
     assert await Reader(late, exchange, ISLAMABAD).statements(1) == [statement]
     await late.close()
 
@@ -336,3 +343,19 @@ async def test_a_decision_made_under_an_older_registry_is_made_again_under_the_n
     assert await Reader(ahead, exchange, ISLAMABAD).nothing_comes()
     await behind.close()
     await ahead.close()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({}, id="that is good"),
+        pytest.param({"category": "drug-smuggling"}, id="that its author may not originate"),
+        pytest.param({"sent": "2026-01-01T00:00:00Z", "expires": "2026-01-02T00:00:00Z"}, id="that is old"),
+    ],
+)
+async def test_who_holds_anothers_statement_learns_nothing_by_asking_for_its_audience(
+    fields: dict[str, Any], service: Service, exchange: TestExchange
+) -> None:
+    statement, _ = sign_bulletin(exchange, FIA, **fields)
+    with pytest.raises(AuthorMismatch):
+        await service.audience.preview(ISLAMABAD, post_body(statement, None))
