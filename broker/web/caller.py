@@ -95,7 +95,7 @@ class Callers:
                 "the request's signature does not verify",
                 Problem("/signature", "one RFC 9421 signature over this request", shorten(str(why))),
             ) from None
-        self._nonces.use(verifier.kid, verifier.nonce, now)
+        self._nonces.use(verifier.member, verifier.nonce, now)
         # Last: neither a forged read nor one that is played again is at the agency's expense.
         self._charge(verifier.member)
         return Caller(verifier.member, verifier.kid)
