@@ -44,7 +44,9 @@ async def receipts(agency: AgencyFlags, bulletin: str, as_json: bool) -> None:
 
 
 def _words(overview: Overview) -> list[str]:
-    lines = [f"Delivered to {len(overview.delivered)} agencies, {len(overview.receipts)} receipts."]
+    holders, told = len(overview.delivered), len(overview.receipts)
+    agencies, receipts = "agency" if holders == 1 else "agencies", "receipt" if told == 1 else "receipts"
+    lines = [f"Delivered to {holders} {agencies}, {told} {receipts}."]
     said = {one.receipt.agency for one in overview.receipts}
     for one in overview.receipts:
         receipt = one.receipt

@@ -41,7 +41,10 @@ def verify(file: str, agency: AgencyFlags, out: Path | None, as_json: bool) -> N
     try:
         proof = read_proof(files.read_input(file, "a signed file"))
     except HarkaraError as error:
-        raise MisuseError(f"{file} is not a signed file: {brief(error)}") from None
+        raise MisuseError(
+            f"{file} is not a signed file: {brief(error)}",
+            "the signature is in what `harkara export NUMBER --proof FILE` or `harkara sign` writes",
+        ) from None
     try:
         verified = verify_proof(proof, trusted, now())
     except HarkaraError as error:

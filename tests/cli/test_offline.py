@@ -218,3 +218,9 @@ def test_variables_stand_for_flags(short: Any) -> None:
     Path("bulletin.json").write_text(json.dumps(short))
     must("sign", "bulletin.json", HARKARA_IDENTITY=FIA, HARKARA_REGISTRY=REGISTRY)
     must("sign", "bulletin.json", HARKARA_IDENTITY_FILE=FIA, HARKARA_REGISTRY=REGISTRY)
+
+
+def test_a_bulletin_without_its_signature_is_told_where_the_signature_is(short: Any) -> None:
+    done = call("verify", "-", "--registry", REGISTRY, given=json.dumps(short))
+    assert done.code == 2
+    assert "harkara export" in done.err
