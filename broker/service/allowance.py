@@ -111,13 +111,13 @@ class Allowance:
         """
         self._check_post(agency, size, self._monotonic())
 
-    def charge_post(self, agency: str, size: int) -> None:
-        """Charge a post of `size` bytes, a receipt, or another signed statement. Raises `RateLimited`,
-        and then nothing is charged.
+    def charge_post(self, agency: str, size: int, *, more: int = 0) -> None:
+        """Charge a post of `size` bytes, a receipt, or another signed statement, and as if it were `more`
+        posts than one. Raises `RateLimited`, and then nothing is charged.
         """
         now = self._monotonic()
-        self._check_post(agency, size, now)
-        self._posts.take(agency, 1, now)
+        self._check_post(agency, size, now, more)
+        self._posts.take(agency, 1 + more, now)
         self._bytes.take(agency, size, now)
 
     @contextmanager
@@ -129,12 +129,14 @@ class Allowance:
             self.charge_post(agency, size)
             raise
 
-    def charge_read(self, agency: str) -> None:
-        """Charge a signed read. Raises `RateLimited`, and then nothing is charged."""
+    def charge_read(self, agency: str, amount: int = 1) -> None:
+        """Charge a signed read, or what is worth so many. Raises `RateLimited`, and then nothing is
+        charged.
+        """
         now = self._monotonic()
-        if refused := self._reads.refusal(agency, 1, now):
+        if refused := self._reads.refusal(agency, amount, now):
             raise refused
-        self._reads.take(agency, 1, now)
+        self._reads.take(agency, amount, now)
 
     @contextmanager
     def feed(self, agency: str) -> Iterator[None]:
@@ -153,10 +155,13 @@ class Allowance:
             if not self._feeds[agency]:
                 del self._feeds[agency]
 
-    def _check_post(self, agency: str, size: int, now: float) -> None:
+    def _check_post(self, agency: str, size: int, now: float, more: int = 0) -> None:
         refused = [
             refusal
-            for refusal in (self._posts.refusal(agency, 1, now), self._bytes.refusal(agency, size, now))
+            for refusal in (
+                self._posts.refusal(agency, 1 + more, now),
+                self._bytes.refusal(agency, size, now),
+            )
             if refusal is not None
         ]
         if refused:

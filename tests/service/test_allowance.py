@@ -71,7 +71,7 @@ def hands() -> Hands:
 
 @pytest.fixture
 async def limited(store: Store, exchange: TestExchange, hands: Hands) -> AsyncIterator[Service]:
-    """A broker that allows each agency three posts a minute, and two feeds."""
+    """A broker that allows each agency three posts and reads a minute, and two feeds."""
     service = Service(
         store=store,
         exchange=exchange.exchange,
@@ -79,7 +79,9 @@ async def limited(store: Store, exchange: TestExchange, hands: Hands) -> AsyncIt
         store_key=exchange.store_key,
         epoch=exchange.registry.epoch,
         clock=hands.clock,
-        allowance=Allowance(posts_per_minute=POSTS, live_feeds=2, monotonic=hands.monotonic),
+        allowance=Allowance(
+            posts_per_minute=POSTS, reads_per_minute=POSTS, live_feeds=2, monotonic=hands.monotonic
+        ),
     )
     await service.start(exchange.registry_envelope, exchange.entitlements_envelope)
     yield service
@@ -169,6 +171,28 @@ async def test_an_agency_at_its_limit_is_told_when_to_come_again_and_others_post
     hands.seconds += 0.1
     await limited.posting.post(body_of(exchange, FIA, "one more"))
     assert limited.metrics.posts.labels("refused")._value.get() == 2
+
+
+async def test_a_post_that_makes_the_broker_look_up_many_others_counts_as_several(
+    limited: Service, exchange: TestExchange, hands: Hands
+) -> None:
+    references = [f"0199b2d4-6f1e-7c3a-9d52-3f0a8c1e{n:04x}" for n in range(8)]
+    body = body_of(exchange, FIA, type="Update", references=references)
+    await limited.posting.post(body)
+    with pytest.raises(RateLimited):
+        await limited.posting.post(body_of(exchange, FIA, "one more"))
+    hands.seconds += 20
+    await limited.posting.post(body_of(exchange, FIA, "one more"))
+
+
+async def test_a_dry_run_counts_its_look_ups_as_a_post_does(
+    limited: Service, exchange: TestExchange, hands: Hands
+) -> None:
+    references = [f"0199b2d4-6f1e-7c3a-9d52-3f0a8c1e{n:04x}" for n in range(8)]
+    body = body_of(exchange, FIA, type="Update", references=references)
+    await limited.audience.preview(FIA, body)
+    with pytest.raises(RateLimited):
+        await limited.audience.preview(FIA, body)
 
 
 def altered(statement: dsse.Envelope, **changes: object) -> bytes:
