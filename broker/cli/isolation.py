@@ -20,6 +20,8 @@ FSI: Final = "\u2068"
 RLI: Final = "\u2067"
 PDI: Final = "\u2069"
 _OPENING: Final = {LRI, RLI, FSI}
+_HELD: Final = "\ue000"
+"""Of the private use area: a space that no line is broken at. It is as wide as one."""
 _SIGNED: Final = re.compile(
     # Telephone numbers, with their plus sign and spaces; dates, plates, CNIC, ids: parts joined by signs.
     r"(?<![\u2066\w+])(?:\+\d+(?:[- ]?\d+)*|[A-Za-z\d]+(?:[-./:+][A-Za-z\d]+)+)"
@@ -40,14 +42,28 @@ def isolated_line(text: str, *, from_right: bool) -> str:
 
 
 def reads_from_right(text: str) -> bool:
-    """Tell in which direction a text reads: that of its first letter with one."""
+    """Tell in which direction a text reads: that of its first letter with one, outside of isolates."""
+    depth = 0
     for character in text:
+        depth += (character in _OPENING) - (character == PDI)
+        if depth > 0:
+            continue
         direction = unicodedata.bidirectional(character)
         if direction == "L":
             return False
         if direction in _RIGHT_TO_LEFT:
             return True
     return False
+
+
+def held_together(text: str) -> str:
+    """Give a text in which a telephone number is one word, for breaking it into lines; `let_go` undoes it."""
+    return _SIGNED.sub(lambda found: found[0].replace(" ", _HELD), text) if _HELD not in text else text
+
+
+def let_go(line: str, text: str) -> str:
+    """Give a line of what `held_together` made of `text` as it is written."""
+    return line.replace(_HELD, " ") if _HELD not in text else line
 
 
 def balanced(lines: Iterable[str]) -> Iterator[str]:

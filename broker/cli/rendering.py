@@ -16,7 +16,14 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from broker.cli.isolation import balanced, isolated, isolated_line, reads_from_right
+from broker.cli.isolation import (
+    balanced,
+    held_together,
+    isolated,
+    isolated_line,
+    let_go,
+    reads_from_right,
+)
 from broker.cli.refusals import harmless
 from broker.cli.subject_words import subject_words
 from broker.client.items import FeedItem, ReceivedBulletin, ReceivedReceipt, Unverified
@@ -191,10 +198,10 @@ class _Page:
         self._field("ID", f"{it.originator}/{it.id}{again}", "dim")
 
     def _field(self, label: str, text: str, style: str = "") -> None:
-        lead = label
+        lead, from_right = label, reads_from_right(text)
         for part in text.split("\n"):
             for line in _wrapped(part, self._width - len(INDENT) - LABEL_WIDTH):
-                shown = (isolated_line(line, from_right=False), style)
+                shown = (isolated_line(line, from_right=from_right), style)
                 self.lines.append(Text.assemble((INDENT + lead.ljust(LABEL_WIDTH), "dim"), shown))
                 lead = ""
 
@@ -214,4 +221,5 @@ def _rating(it: Bulletin) -> str:
 def _wrapped(text: str, width: int) -> list[str]:
     # rich counts cells: a Chinese character is two wide, a vowel mark none.
     measure = Console(width=width, file=sys.stdout, legacy_windows=False)
-    return list(balanced(line.plain.rstrip() for line in Text(text).wrap(measure, width)))
+    lines = Text(held_together(text)).wrap(measure, width)
+    return list(balanced(let_go(line.plain.rstrip(), text) for line in lines))

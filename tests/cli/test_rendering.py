@@ -277,6 +277,32 @@ def test_numbers_in_urdu_read_from_the_left(number: str) -> None:
     assert LRI not in shown(items.received(text={"en": {"headline": f"The boat comes {number}"}}))
 
 
+@pytest.mark.parametrize("number", ["+92 51 910 5555", "+92-51-910-5555"])
+@pytest.mark.parametrize("word", ["رابطہ", "call"])
+def test_a_telephone_number_is_not_broken(number: str, word: str) -> None:
+    for before in range(1, 14):
+        told = shown(
+            items.received(text={"ur": {"headline": " ".join([word] * before) + f" {number} {word}"}})
+        )
+        assert number in told
+
+
+def test_a_character_of_the_private_use_area_is_left_as_it_is() -> None:
+    assert "a\ue000b +92 51" in shown(items.receipt(note="a\ue000b +92 51"))
+
+
+def test_a_note_in_urdu_reads_from_the_right_in_each_of_its_lines() -> None:
+    told = shown(items.receipt(note=f"{URDU} " * 3 + "PK-BA " * 8 + URDU))
+    lines = [line for line in told.splitlines() if "PK-BA" in line or "گوادر" in line]
+    assert len(lines) > 1
+    assert all(RLI in line for line in lines)
+
+
+def test_a_contact_reads_from_the_left_whatever_the_desk_is_called() -> None:
+    told = shown(items.received(contact={"desk": DESK, "phone": "+92519105555"}))
+    assert f"CALL       {FSI}{LRI}+92519105555{PDI}  {FSI}{DESK}{PDI}{PDI}" in told
+
+
 @pytest.mark.parametrize("text", ["۳ کلو", "گوادر 12 کشتیاں", "pk.fia کا", "5.5"])
 def test_what_reads_well_is_left_alone(text: str) -> None:
     assert isolated(text).count(LRI) == ("." in text and not text.isascii())
