@@ -39,6 +39,9 @@ from broker.store.members import Members
 log = structlog.get_logger("harkara.trust")
 
 RETRY_SECONDS = 1.0
+DOCUMENTS_KEPT = 3
+"""Signed registries that are kept as they are sent: one of 500 members is 3 MB, and 20 ms of work each time.
+"""
 
 
 class Trust:
@@ -52,6 +55,7 @@ class Trust:
         self._lock = asyncio.Lock()
         self._loading: set[asyncio.Task[None]] = set()
         self._callbacks: list[Callable[[Registry], None]] = []
+        self._documents: dict[int, bytes] = {}
 
     @property
     def registry(self) -> Registry:
@@ -149,17 +153,27 @@ class Trust:
         """Give the signed registry of a version (the one in force by default) as DSSE JSON. Raises
         `NotFound`.
         """
-        if version is None or version == self.registry.version:
-            return msgspec.json.encode(dsse.to_json(self.registry.envelope))
-        value = await self._members.registry(version)
-        if value is None:
-            raise NotFound(f"there is no registry of version {version} here")
-        with from_the_store("registry"):
-            return msgspec.json.encode(dsse.to_json(self._opened(value, version)[0]))
+        version = self.registry.version if version is None else version
+        document = self._documents.get(version)
+        if document is None:
+            document = msgspec.json.encode(dsse.to_json(await self._signed(version)))
+            self._documents[version] = document
+            if len(self._documents) > DOCUMENTS_KEPT:
+                del self._documents[next(iter(self._documents))]
+        return document
 
     async def close(self) -> None:
         """Stop loading."""
         await end(self._loading)
+
+    async def _signed(self, version: int) -> dsse.Envelope:
+        if version == self.registry.version:
+            return self.registry.envelope
+        value = await self._members.registry(version)
+        if value is None:
+            raise NotFound(f"there is no registry of version {version} here")
+        with from_the_store("registry"):
+            return self._opened(value, version)[0]
 
     async def _check_same(self, own: Registry) -> None:
         value = await self._members.registry(own.version)

@@ -82,6 +82,18 @@ async def test_older_registries_stay_readable_for_those_who_walk_from_one_to_the
         await service.trust.registry_document(9)
 
 
+async def test_a_registry_that_is_asked_for_again_and_again_is_made_ready_once(
+    service: Service, exchange: TestExchange
+) -> None:
+    newer = next_version(exchange)
+    await publish(service, newer)
+    first, second = [await service.trust.registry_document(version) for version in (1, 2)]
+    await service.store.connections.writing.delete(names.registry(1))
+    for _ in range(2):
+        assert await service.trust.registry_document(1) is first
+        assert await service.trust.registry_document() is second
+
+
 def _other_entitlements(exchange: TestExchange) -> bytes:
     newer = next_version(exchange)
     mixed = next_version(exchange, grants={ACADEMY: exchange.grants[FIA]})
