@@ -58,6 +58,8 @@ class PairKeys:
         self._hpke_seal = hpke_seal
         self._life = min(life, PAIR_KEY_LIFE_US)
         self._ready: dict[str, PairKey] = {}
+        self._sealed: dict[bytes, tuple[bytes, int]] = {}
+        """By id of a ready key: its sealed form, and until when (µs) the store keeps it."""
         self._making = asyncio.Lock()
 
     async def ready(self, members: Iterable[str], registry: Registry, stamped_at: int) -> dict[str, PairKey]:
@@ -80,6 +82,19 @@ class PairKeys:
         except Unavailable:
             # This broker may not sign any more. The registry is in force all the same.
             self._ready = {}
+        self._forget_sealed()
+
+    async def restore(self) -> None:
+        """Put the sealed keys that are in use into the store once more. After a failover it may lack those of
+        the last moment, and everything wrapped under them would be closed to its member for hours.
+
+        Raises `StoreUnavailable` or `OutcomeUnknown`.
+        """
+        by_end: dict[int, list[tuple[bytes, bytes]]] = {}
+        for pkid, (sealed, until) in self._sealed.items():
+            by_end.setdefault(until, []).append((pkid, sealed))
+        for until, sealed_keys in by_end.items():
+            await self._members.put_pair_keys(sealed_keys, until)
 
     async def sealed(self, caller: str, pkid: bytes) -> dsse.Envelope:
         """Give the sealed pair key of this id, to its member only. Raises `NotFound`, the same for all
@@ -125,9 +140,16 @@ class PairKeys:
             sealed.append((pair.binding.pkid, dsse.to_bytes(envelope)))
             if turn % SEALS_A_TURN == 0:
                 await asyncio.sleep(0)
-        await self._members.put_pair_keys(sealed, until=stamped_at + self._life + STORE_LIFE_US)
+        until = stamped_at + self._life + STORE_LIFE_US
+        await self._members.put_pair_keys(sealed, until)
         self._ready |= made
+        self._forget_sealed()
+        self._sealed |= {pkid: (record, until) for pkid, record in sealed}
         return made
+
+    def _forget_sealed(self) -> None:
+        used = {pair.binding.pkid for pair in self._ready.values()}
+        self._sealed = {pkid: kept for pkid, kept in self._sealed.items() if pkid in used}
 
     def _new(self, member: str, public: PublicKey, version: int, sealer_kid: bytes, at: int) -> PairKey:
         secret = os.urandom(PAIR_KEY_BYTES)

@@ -132,6 +132,7 @@ class Service:
         self._started = True
         self.trust.on_change(lambda newer: self.pair_keys.drop_stale(newer, self._clock()))
         self.store.ticks.on_registry(self.trust.news)
+        self.store.before_writing(self.pair_keys.restore)
         self._routing = asyncio.create_task(self.router.run(), name="harkara-router")
         self._sampling = asyncio.create_task(self.lag.run(), name="harkara-lag")
 

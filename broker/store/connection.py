@@ -18,7 +18,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from broker.errors import UnsafeConfiguration, shorten
+from broker.errors import HarkaraError, UnsafeConfiguration, shorten
 from broker.store.cancellable import CANCELLABLE
 
 BLOCK_MS = 5_000
@@ -100,7 +100,7 @@ def _checking(check: OnConnect) -> OnConnect:
         await connection.on_connect()
         try:
             await check(connection)
-        except UnsafeConfiguration:
+        except HarkaraError:
             # redis-py closes a connection for its own errors only; an unchecked one must not be used.
             await connection.disconnect()
             raise

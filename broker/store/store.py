@@ -5,7 +5,10 @@ Opening it proves that the server is safe to write to; nothing else of Harkara t
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
+
+from redis.asyncio.connection import AbstractConnection
 
 from broker.store.commit import Committer
 from broker.store.connection import Connections
@@ -23,7 +26,8 @@ class Store:
     """The parts of the store. Get one by `Store.open`, end it by `close`, or use it as an async context."""
 
     def __init__(self, url: str, *, replicas: int = 0) -> None:
-        self.connections = Connections(url, check_server)
+        self._before_writing: list[Callable[[], Awaitable[None]]] = []
+        self.connections = Connections(url, self._prepare)
         self.log = Log(self.connections)
         self.inboxes = Inboxes(self.connections)
         self.members = Members(self.connections)
@@ -47,6 +51,18 @@ class Store:
         store.committer.start()
         store.ticks.start()
         return store
+
+    def before_writing(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Have `callback` awaited on each new connection that writes items, before the first item: the server
+        behind it may be another one, and may lack what this process wrote last. What it raises is raised by
+        the command that needed the connection.
+        """
+        self._before_writing.append(callback)
+
+    async def _prepare(self, connection: AbstractConnection) -> None:
+        await check_server(connection)
+        for callback in self._before_writing:
+            await callback()
 
     async def check(self) -> None:
         """Check the server's settings now, as on each new connection that writes. Raises as `open` does."""
