@@ -53,7 +53,7 @@ def the_next_epoch(exchange: TestExchange, material: Material) -> Material:
         pytest.param(entitlements_of_another_version, HarkaraError, "entitlements", id="entitlements"),
         pytest.param(a_changed_registry, HarkaraError, "signature", id="a-changed-registry"),
         pytest.param(the_registry_of_another_exchange, WrongExchange, "exchange", id="a-strange-registry"),
-        pytest.param(the_identity_of_an_agency, UnsafeConfiguration, "no broker", id="an-agency"),
+        pytest.param(the_identity_of_an_agency, UnsafeConfiguration, "an agency", id="an-agency"),
         pytest.param(
             the_identity_of_another_exchange, UnsafeConfiguration, "another exchange", id="a-strange-identity"
         ),

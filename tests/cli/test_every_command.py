@@ -61,7 +61,12 @@ def test_each_flag_names_its_variable_and_says_what_it_is(flag: click.Option) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "command"), [one for one in COMMANDS if any(p.name == "url" for p in one.values[1].params)]
+    ("name", "command"),
+    [
+        pytest.param(name, command, id=name.replace(" ", "-"))
+        for name, command in every_command()
+        if any(parameter.name == "url" for parameter in command.params)
+    ],
 )
 def test_each_command_that_asks_a_broker_asks_the_one_on_this_machine_unless_told(
     name: str, command: click.Command
