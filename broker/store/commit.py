@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from broker.errors import HarkaraError, OutcomeUnknown, StoreUnavailable
@@ -46,6 +47,7 @@ class Committer:
     """
 
     def __init__(self, connections: Connections, *, replicas: int = 0) -> None:
+        self._connections = connections
         self._client = connections.appending
         self._script = Script("append")
         self._replicas = replicas
@@ -95,7 +97,7 @@ class Committer:
             return
         try:
             await self._client.hincrby(names.STATE, "repeats", 1)
-            await self._wait_for_replicas()
+            await self._wait_for_replicas(self._connections.appending_opened)
         except (RedisError, OSError) as error:
             raise outcome_unknown(error) from error
 
@@ -150,12 +152,16 @@ class Committer:
 
     async def _attempt(self, keys: Sequence[str], arguments: Sequence[Argument]) -> list[list[bytes]]:
         replies = await self._script(self._client, keys, arguments)
-        await self._wait_for_replicas()
+        await self._wait_for_replicas(self._connections.appending_opened)
         return replies
 
-    async def _wait_for_replicas(self) -> None:
+    async def _wait_for_replicas(self, wrote: int) -> None:
+        """Wait until enough replicas have what the connection number `wrote` has written."""
         if self._replicas:
             reached: Any = await self._client.execute_command("WAIT", self._replicas, WAIT_MS)
+            if wrote != self._connections.appending_opened:
+                # A connection that has written nothing waits for nothing.
+                raise RedisConnectionError("the connection that wrote was lost")
             if int(reached) < self._replicas:
                 raise OutcomeUnknown(
                     f"only {reached} of {self._replicas} replicas have the write: repeat the request",

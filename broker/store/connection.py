@@ -51,7 +51,9 @@ class Connections:
 
     def __init__(self, url: str, check: OnConnect | None = None) -> None:
         self.url = url
-        self.appending = self._client(1, SOCKET_TIMEOUT_S, retries=0, check=check)
+        self.appending_opened = 0
+        """How many connections that append there have been: whether a command went by the same as another."""
+        self.appending = self._client(1, SOCKET_TIMEOUT_S, retries=0, check=self._counting(check))
         self.routing = self._client(1, SOCKET_TIMEOUT_S, retries=0, check=check)
         self.ticking = self._client(1, BLOCKING_TIMEOUT_S, retries=0)
         self.following = self._client(1, BLOCKING_TIMEOUT_S, retries=0)
@@ -81,6 +83,14 @@ class Connections:
         client = Redis(connection_pool=pool)
         client.auto_close_connection_pool = True
         return client
+
+    def _counting(self, check: OnConnect | None) -> OnConnect:
+        async def counted(connection: AbstractConnection) -> None:
+            self.appending_opened += 1
+            if check is not None:
+                await check(connection)
+
+        return counted
 
     async def close(self) -> None:
         """Close every connection."""

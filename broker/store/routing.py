@@ -67,9 +67,12 @@ class Routing:
         with reading():
             view = _view(await self._read(self._connections.routing, *self._read_call(count, "")))
             if self._replicas and view.entries:
-                # WAIT answers for all that this connection has seen written, once it has written itself.
-                await self._connections.routing.hincrby(names.STATE, "read", 1)
-                reached = await self._connections.routing.execute_command("WAIT", self._replicas, WAIT_MS)
+                # WAIT answers for all that was written before its own connection wrote last: sent together,
+                # both go by the same.
+                async with self._connections.routing.pipeline(transaction=False) as pipeline:
+                    pipeline.hincrby(names.STATE, "read", 1)
+                    pipeline.execute_command("WAIT", self._replicas, WAIT_MS)
+                    _, reached = await pipeline.execute()
                 if int(reached) < self._replicas:
                     return RoutingView(view.routed, view.routed_to, ())
         return view

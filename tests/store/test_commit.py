@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import socket
+from typing import Any, cast
 
 import pytest
 
@@ -271,3 +272,31 @@ async def test_with_replicas_neither_a_first_answer_nor_a_repeat_is_given_withou
                 await call
             assert type(caught.value) is OutcomeUnknown
         assert (await store.routing.read(10)).entries == ()
+
+
+async def test_a_connection_that_did_not_write_is_no_witness_of_a_replica(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commit, "WAIT_MS", 4_000)  # the replica has to come up
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    with (
+        Server(["--port", port, "--repl-diskless-sync-delay", "0"]) as primary,
+        Server(["--replicaof", f"127.0.0.1 {port}"]) as replica,
+    ):
+        async with await Store.open(primary.url, replicas=1) as store:
+            assert isinstance(await store.committer.commit(new_item(1)), Appended)
+            monkeypatch.setattr(commit, "WAIT_MS", 100)
+            replica.pause()
+            script = store.committer._script
+
+            async def lost_after_it(*call: Any) -> Any:
+                reply = await script(*call)
+                await store.connections.appending.connection_pool.disconnect()
+                return reply
+
+            store.committer._script = cast("Any", lost_after_it)
+            with pytest.raises(OutcomeUnknown):
+                await store.committer.commit(new_item(2))
+            replica.resume()
