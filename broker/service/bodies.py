@@ -94,7 +94,7 @@ class Bodies:
                 return None
             sealed = read_sealed(stored.sealed)
             if sealed.digest() != digest:
-                log.error("body-changed", item=item)
+                log.error("body-changed", position=stored.position)
                 return None
             kind = RECEIPT if isinstance(read_header(sealed.header), ReceiptHeader) else BULLETIN
             policy = None
@@ -102,7 +102,7 @@ class Bodies:
                 policy_opening, _ = open_opening(self._vault, item, digest, opening)
                 policy = read_policy_opening(policy_opening)[1] if policy_opening else None
         except HarkaraError as error:
-            log.error("body-not-ours", item=item, code=error.code)
+            log.error("body-not-ours", position=stored.position, code=error.code)
             return None
         return OpenBody(item, kind, sealed, digest, stamp, policy)
 

@@ -228,7 +228,9 @@ class Reading:
             bodies = await self._bodies.of([reference.item for _, reference in part])
             for (number, reference), body in zip(part, bodies, strict=True):
                 if body is None or body.digest != reference.digest:
-                    items.append(Item(number, reference.kind, None, self._why_gone(agency, reference)))
+                    items.append(
+                        Item(number, reference.kind, None, self._why_gone(agency, number, reference))
+                    )
                 elif (refused := self._bodies.withheld(agency, body)) is not None:
                     items.append(Item(number, reference.kind, None, refused))
                 else:
@@ -238,10 +240,10 @@ class Reading:
                     items.append(Item(number, reference.kind, Body(body.sealed, reference.wrap, body.stamp)))
         return items
 
-    def _why_gone(self, agency: str, reference: InboxReference) -> str:
+    def _why_gone(self, agency: str, number: int, reference: InboxReference) -> str:
         if reference.expires_at <= self._clock():
             return "expired"
-        log.error("body-missing", agency=agency, item=reference.item)
+        log.error("body-missing", agency=agency, number=number)
         return "missing at the broker: call the operator"
 
 

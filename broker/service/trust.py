@@ -92,7 +92,8 @@ class Trust:
         if before == own.version:
             await self._check_same(own)
         elif before > own.version:
-            await self.load(before)
+            # Not `load`: it is the operator who asked, and is told what is wrong.
+            self._put(*await self._walk_to(before))
 
     def news(self, version: int) -> None:
         """Load a version that a tick told of, in the background."""

@@ -59,12 +59,12 @@ class Vault:
 
     def open(self, purpose: Purpose, name: str, closed: bytes) -> bytes:
         """Give what `close` was given. Raises `NotAuthentic` for anything else: the store was
-        tampered with.
+        tampered with. Its words go to logs, so they do not say whose record it is.
         """
         try:
             return self._ciphers[purpose].decrypt(closed[:_NONCE_BYTES], closed[_NONCE_BYTES:], name.encode())
         except (InvalidTag, ValueError):
             raise NotAuthentic(
-                f"the {purpose.value} record of {name} in the store is not ours: "
+                f"the {purpose.value} record in the store is not ours: "
                 "it was changed there, or sealed under another store key"
             ) from None

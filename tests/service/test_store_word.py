@@ -6,9 +6,11 @@ import json
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from broker.errors import StoreTampered
 from broker.protocol.stamp import read_stamp
+from broker.service.cursor import Cursor
 from broker.service.service import Service
 from tests.exchange_fixtures import FIA, ISLAMABAD, TestExchange, post_body, sign_bulletin
 from tests.exchange_fixtures import envelope_json as body_of
@@ -68,6 +70,33 @@ async def test_a_record_that_was_changed_is_the_stores_fault(
     await client.set(keys[0], b"\0" * 100)
     with pytest.raises(StoreTampered):
         await ask(service, exchange, json.loads(statement.payload)["id"])
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param("{log}:b:*", id="body"),
+        pytest.param("{log}:o:*", id="opening"),
+        pytest.param("{log}:w:*", id="decision"),
+    ],
+)
+@pytest.mark.parametrize("changed", [pytest.param(True, id="changed"), pytest.param(False, id="gone")])
+async def test_no_line_of_the_log_says_who_was_to_receive_which_bulletin(
+    pattern: str, changed: bool, service: Service, exchange: TestExchange
+) -> None:
+    await service.stop_routing()
+    statement, _ = sign_bulletin(exchange, FIA)
+    await service.posting.post(post_body(statement))
+    client = service.store.connections.writing
+    (key,) = await client.keys(pattern)
+    with capture_logs() as logs:
+        if pattern != "{log}:w:*":
+            await service.router.tick()
+        await (client.setrange(key, 130, b"\0" * 8) if changed else client.delete(key))
+        await service.router.tick()
+        await service.reading.page(ISLAMABAD, Cursor())
+    assert json.loads(statement.payload)["id"] not in json.dumps(logs)
+    assert [line for line in logs if line["log_level"] == "error"] or not changed
 
 
 async def test_a_receipt_that_has_expired_hides_none_of_the_others(
