@@ -57,6 +57,8 @@ class Checkup:
         self._ready: tuple[float, list[Check]] = (float("-inf"), [])
         self.stopping = False
         """Set when the broker is about to stop: it is not ready any more, so nobody sends it new work."""
+        self.ended: list[str] = []
+        """Tasks that ended by a fault, and that nothing runs again."""
 
     async def ready(self) -> list[Check]:
         """Check what a request needs: the store answers and writes, the router follows, the registry is not
@@ -70,9 +72,7 @@ class Checkup:
                 self._check_registry(),
             ]
             self._ready = time.monotonic(), checks
-        if self.stopping:
-            return [*checks, Check("broker", "fail", output="stopping")]
-        return checks
+        return [*checks, *self._check_itself()]
 
     async def health(self) -> list[Check]:
         """Check everything, and bring the gauges up to date."""
@@ -84,8 +84,7 @@ class Checkup:
         mend = "publish a newer registry"
         checks.append(expiring("registry:expiry", registry.expires, now, mend=mend, fatal=False))
         checks += [*self._check_keys(now), *stored]
-        if self.stopping:
-            checks.append(Check("broker", "fail", output="stopping"))
+        checks += self._check_itself()
         self._metrics.registry_expiry.set(registry.expires / SECOND_US)
         self._metrics.show_checks(checks)
         return checks
@@ -110,6 +109,12 @@ class Checkup:
             return [*checks, Check("store:usage", "fail", output="the store answers too slowly")]
         self._metrics.show_backlogs(looked.backlogs)
         return checks + looked.checks
+
+    def _check_itself(self) -> list[Check]:
+        if self.ended:
+            told = f"restart the broker, and report its log: ended by a fault: {', '.join(self.ended)}"
+            return [Check("broker", "fail", output=told)]
+        return [Check("broker", "fail", output="stopping")] if self.stopping else []
 
     def _check_router(self) -> Check:
         standing = self._router.standing

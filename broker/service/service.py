@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Collection
 from pathlib import Path
 
+import structlog
+
 from broker.protocol import dsse
 from broker.protocol.exchange import Exchange
 from broker.protocol.identity import Identity
@@ -36,6 +38,8 @@ from broker.service.trust import Trust
 from broker.service.vault import Vault
 from broker.store.cancelling import end
 from broker.store.store import Store
+
+log = structlog.get_logger("harkara.service")
 
 
 class Service:
@@ -135,6 +139,8 @@ class Service:
         self.store.before_writing(self.pair_keys.restore)
         self._routing = asyncio.create_task(self.router.run(), name="harkara-router")
         self._sampling = asyncio.create_task(self.lag.run(), name="harkara-lag")
+        for task in (*self.store.tasks, self._routing, self._sampling):
+            task.add_done_callback(self._note_end)
 
     async def close(self) -> None:
         """Stop routing and loading, also when `start` has refused. The store is the caller's to close."""
@@ -152,6 +158,13 @@ class Service:
             await end([self._routing])
             self._routing = None
             await self.router.close()
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        # Nothing runs these again. A broker that lost one takes posts that wait for ever, or that nobody
+        # gets: it must be seen to, and no more be sent.
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("task-ended", task=task.get_name(), exc_info=fault)
+            self.checkup.ended.append(task.get_name())
 
     def _news(self, agencies: Collection[str]) -> None:
         self.store.ticks.wake(list(agencies))

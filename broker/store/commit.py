@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,16 +57,17 @@ class Committer:
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 
-    def start(self) -> None:
-        """Start the task that commits, in the running loop."""
+    def start(self) -> asyncio.Task[None]:
+        """Start the task that commits, in the running loop. It ends with `close` alone."""
         self._task = asyncio.create_task(self._run(), name="harkara-committer")
+        return self._task
 
     async def close(self) -> None:
         """Commit what is waiting, then stop. Later items are refused."""
         self._closing = True
         self._arrived.set()
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])
 
     async def commit(self, item: NewItem) -> Outcome:
         """Append `item` and say what became of it.
@@ -77,7 +78,7 @@ class Committer:
         """
         if len(item.stamp) > STAMP_LIMIT_BYTES:
             raise ValueError(f"a stamp is at most {STAMP_LIMIT_BYTES} bytes")
-        if self._closing:
+        if self._closing or self._task is None or self._task.done():
             raise StoreUnavailable("the broker is stopping", retry_after=RETRY_AFTER_S)
         if self._waiting_bytes + item.size > QUEUE_BYTES:
             raise StoreUnavailable("the store is slower than what arrives", retry_after=RETRY_AFTER_S)
@@ -102,17 +103,20 @@ class Committer:
             raise outcome_unknown(error) from error
 
     async def _run(self) -> None:
-        while self._waiting or not self._closing:
-            if not self._waiting:
-                self._arrived.clear()
-                await self._arrived.wait()
-                continue
-            group = self._next_group()
-            try:
-                await self._answer(group)
-            finally:
-                # Whatever happens to this task, nobody waits for ever.
-                _refuse(group, OutcomeUnknown("the broker is stopping: repeat the request"))
+        try:
+            while self._waiting or not self._closing:
+                if not self._waiting:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                    continue
+                group = self._next_group()
+                try:
+                    await self._answer(group)
+                finally:
+                    _refuse(group, OutcomeUnknown("the broker is stopping: repeat the request"))
+        finally:
+            # Whatever happens to this task, nobody waits for ever.
+            _refuse(self._waiting, StoreUnavailable("the broker is stopping", retry_after=RETRY_AFTER_S))
 
     async def _answer(self, group: Sequence[_Request]) -> None:
         try:
@@ -195,7 +199,7 @@ class Committer:
         return keys, arguments
 
 
-def _refuse(group: Sequence[_Request], error: HarkaraError) -> None:
+def _refuse(group: Iterable[_Request], error: HarkaraError) -> None:
     for request in group:
         if not request.answer.done():
             # Each its own: an exception that several tasks raise collects all their tracebacks.

@@ -5,6 +5,7 @@ Opening it proves that the server is safe to write to; nothing else of Harkara t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -26,6 +27,8 @@ class Store:
     """The parts of the store. Get one by `Store.open`, end it by `close`, or use it as an async context."""
 
     def __init__(self, url: str, *, replicas: int = 0) -> None:
+        self.tasks: tuple[asyncio.Task[None], ...] = ()
+        """What runs until the store is closed: whoever can tell an operator watches that it does."""
         self._before_writing: list[Callable[[], Awaitable[None]]] = []
         self.connections = Connections(url, self._prepare)
         self.log = Log(self.connections)
@@ -48,8 +51,7 @@ class Store:
         except BaseException:
             await store.connections.close()
             raise
-        store.committer.start()
-        store.ticks.start()
+        store.tasks = (store.committer.start(), store.ticks.start())
         return store
 
     def before_writing(self, callback: Callable[[], Awaitable[None]]) -> None:

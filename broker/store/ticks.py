@@ -79,9 +79,10 @@ class Ticks:
         self._place = ""
         self._registry = 0
 
-    def start(self) -> None:
-        """Start the reader, in the running loop."""
+    def start(self) -> asyncio.Task[None]:
+        """Start the reader, in the running loop. It ends with `close` alone."""
         self._task = asyncio.create_task(self._run(), name="harkara-ticks")
+        return self._task
 
     async def close(self) -> None:
         """Stop the reader. Watches stay silent from then on."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from broker.errors import Unavailable
 from broker.protocol import times
 from broker.protocol.limits import DAY_US, HOUR_US, SECOND_US
 from broker.protocol.verdict import Check, overall
@@ -50,6 +53,44 @@ async def test_a_healthy_broker_passes_every_check_and_says_nothing_of_any_bulle
 async def test_a_broker_that_is_stopping_is_not_ready(service: Service) -> None:
     service.checkup.stopping = True
     assert overall(await service.checkup.ready()) == "fail"
+
+
+async def _kill_router(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service.router, "_step", _fault)
+
+
+async def _kill_committer(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service.store.committer, "_append", _fault)
+
+
+async def _fault(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("kill", "task"),
+    [
+        pytest.param(_kill_router, "harkara-router", id="router"),
+        pytest.param(_kill_committer, "harkara-committer", id="committer"),
+    ],
+)
+async def test_a_broker_that_has_lost_a_part_of_itself_says_so_and_keeps_nobody_waiting(
+    kill: Callable[[Service, pytest.MonkeyPatch], Awaitable[None]],
+    task: str,
+    store: Store,
+    exchange: TestExchange,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = await start_service(store, exchange)
+    await kill(service, monkeypatch)
+    async with asyncio.timeout(5):
+        for severity in ("Extreme", "Minor"):
+            with suppress(Unavailable):
+                await service.posting.post(post_body(*sign_bulletin(exchange, FIA, severity=severity)))
+        while overall(await service.checkup.ready()) == "pass":  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert task in (named(await service.checkup.ready(), "broker").output or "")
+    await service.close()
 
 
 async def test_readiness_is_lost_with_the_store_and_comes_back_with_it(exchange: TestExchange) -> None:

@@ -245,6 +245,24 @@ async def test_closing_writes_what_waits_and_refuses_what_comes(store_url: str, 
         await store.committer.commit(new_item(200))
 
 
+async def test_when_the_committer_ends_by_a_fault_nobody_waits_for_ever(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit, "GROUP_ITEMS", 1)
+
+    async def fault(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with await Store.open(store_url) as store:
+        monkeypatch.setattr(store.committer, "_append", fault)
+        async with asyncio.timeout(5):
+            for numbers in (range(3), range(3, 5)):
+                told = await asyncio.gather(
+                    *(store.committer.commit(new_item(n)) for n in numbers), return_exceptions=True
+                )
+                assert all(isinstance(one, HarkaraError) for one in told)
+
+
 async def test_a_stamp_that_a_lookup_could_not_read_back_is_refused(store: Store) -> None:
     longest = new_item(1, stamp=b"s" * STAMP_LIMIT_BYTES)
     await store.committer.commit(longest)
