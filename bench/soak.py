@@ -91,8 +91,7 @@ class Soak:
             *self._grown(),
         ]
 
-    # --- load
-    # ---------------------------------------------------------------------------------------------------
+    # --- load -------------------------------------------------------------------------------------
 
     async def _post_all(self, session: aiohttp.ClientSession) -> None:
         tasks: set[asyncio.Task[None]] = set()
@@ -125,8 +124,7 @@ class Soak:
                 self.again[type(error).__name__] += 1
             await asyncio.sleep(0.3)
 
-    # --- faults
-    # -------------------------------------------------------------------------------------------------
+    # --- faults -----------------------------------------------------------------------------------
 
     async def _break(self) -> None:
         pause = max(2.5, min(20.0, self.seconds / 15))
@@ -163,8 +161,7 @@ class Soak:
         await self.broker.start()
         self.faults["broker killed"] += 1
 
-    # --- watching
-    # -----------------------------------------------------------------------------------------------
+    # --- watching ---------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
         told_at = time.monotonic()

@@ -142,8 +142,7 @@ class Agency:
         """Follow the broker's newest registry, and give it."""
         return await self._trust.refresh()
 
-    # --- saying
-    # -----------------------------------------------------------------------------------------------
+    # --- saying -----------------------------------------------------------------------------------
 
     async def post(
         self, bulletin: Document, *, to: Sequence[str] = (), except_: Sequence[str] = (), anew: bool = False
@@ -184,8 +183,7 @@ class Agency:
         """Tell who would receive a bulletin and why. Nothing is sent to them."""
         return await self._made.lookups.audience(self.sign(bulletin, to=to, except_=except_))
 
-    # --- hearing
-    # ----------------------------------------------------------------------------------------------
+    # --- hearing ----------------------------------------------------------------------------------
 
     def feed(
         self,
@@ -249,8 +247,7 @@ class Agency:
         finally:
             file.close()
 
-    # --- the rest
-    # ---------------------------------------------------------------------------------------------
+    # --- the rest ---------------------------------------------------------------------------------
 
     async def request(
         self, method: str, target: str, body: bytes | None = None, *, media_type: str = "application/json"

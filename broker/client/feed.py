@@ -112,8 +112,7 @@ class Feed:
         finally:
             await self._end()
 
-    # --- what comes
-    # -------------------------------------------------------------------------------------------
+    # --- what comes -------------------------------------------------------------------------------
 
     async def _next(self) -> Arrival | None:
         """Give the next arrival; None when none came in time. A cursor that is refused is looked into."""
@@ -188,8 +187,7 @@ class Feed:
             await self._save(replace(self._place, handed=max(self._place.handed, item.number)))
         return found
 
-    # --- the place
-    # --------------------------------------------------------------------------------------------
+    # --- the place --------------------------------------------------------------------------------
 
     async def _begin(self) -> None:
         trust, wanted = self._parts.trust, self._wanted
@@ -231,8 +229,7 @@ class Feed:
         if self._file is not None:
             await asyncio.to_thread(self._file.save, place)
 
-    # --- waiting, and the end
-    # ---------------------------------------------------------------------------------
+    # --- waiting, and the end ---------------------------------------------------------------------
 
     async def _persist(self, attempt: Callable[[], Awaitable[T]], *, reconnect: bool = True) -> T:
         return await self._patience.call(attempt, between=self._source.reset if reconnect else None)

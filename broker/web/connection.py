@@ -79,8 +79,7 @@ class Connection(web.RequestHandler):
         self.lost = asyncio.Event()
         """Set when the peer is gone: whoever waits on its behalf may stop."""
 
-    # --- What the peer does
-    # -------------------------------------------------------------------------------------
+    # --- What the peer does -----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or refuse it when its peer has too many."""
@@ -123,8 +122,7 @@ class Connection(web.RequestHandler):
         began, self._began = self._began, None
         return self._loop.time() if began is None else began
 
-    # --- What the server does
-    # -----------------------------------------------------------------------------------
+    # --- What the server does ---------------------------------------------------------------------
 
     def close(self) -> None:
         """End the connection after the request in hand. (aiohttp would stop reading its body.)"""
@@ -177,8 +175,7 @@ class Connection(web.RequestHandler):
         answer.force_close()
         return answer
 
-    # --- Inside
-    # -------------------------------------------------------------------------------------------------
+    # --- Inside -----------------------------------------------------------------------------------
 
     def _is_between_requests(self) -> bool:
         # `_waiter` stands while the connection waits for a request; before its first turn it has none yet.
