@@ -155,12 +155,12 @@ def read_receipt(payload: bytes) -> Receipt:
 
 def read_acknowledgement(payload: bytes) -> Acknowledgement:
     """Give the acknowledgement whose JSON `payload` is. Raises TooLarge, Malformed or SchemaError."""
-    return schema_walk.read(payload, Acknowledgement)
+    return schema_walk.read(payload, Acknowledgement, max_bytes=limits.STANDING_BYTES)
 
 
 def read_subscription(payload: bytes) -> Subscription:
     """Give the subscription whose JSON `payload` is. Raises TooLarge, Malformed or SchemaError."""
-    return schema_walk.read(payload, Subscription)
+    return schema_walk.read(payload, Subscription, max_bytes=limits.STANDING_BYTES)
 
 
 def answer_json(answer: Receipt | Acknowledgement | Subscription) -> bytes:

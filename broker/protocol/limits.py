@@ -17,6 +17,10 @@ DAY_US: Final = 24 * HOUR_US
 
 PAYLOAD_BYTES: Final = 256 * 1024
 """The JSON of one document: the bytes that are signed."""
+STANDING_BYTES: Final = 16 * 1024
+"""The JSON of a subscription or acknowledgement: the newest of each agency is kept whole, and every post
+reads all subscriptions.
+"""
 BODY_BYTES: Final = 400 * 1024
 """The body of one post: a payload in base64, its signature, its address."""
 BATCH_BULLETINS: Final = 500

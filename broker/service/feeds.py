@@ -30,6 +30,8 @@ PING_SECONDS = 15.0
 HEAD_SECONDS = 1.0
 """At most one head a second: a signature per delivery would cost more than the rest."""
 WINDOW_ITEMS = 100
+WINDOW_BYTES = 1024 * 1024
+"""What a feed holds while its reader takes it, or does not: an agency may have 32 of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class Feeds:
         if self._stopping:
             raise Unavailable("the broker is about to stop: come again", retry_after=1.0)
         self._trust.registry.signer(kid, self._clock(), role="agency")
-        return await self._reading.window(agency, cursor, WINDOW_ITEMS)
+        return await self._reading.window(agency, cursor, WINDOW_ITEMS, WINDOW_BYTES)
 
     def _wake_all(self, registry: Registry) -> None:
         self._ticks.wake(registry.agencies())

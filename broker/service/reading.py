@@ -103,12 +103,13 @@ class Reading:
 
         Raises as `window`.
         """
-        found = await self.window(agency, cursor, limit)
+        found = await self.window(agency, cursor, limit, FILL_BYTES)
         head = await self._heads.sign(agency, found.number, found.chain) if found.at_end else None
         return Page(agency, self._trust.registry.epoch, found.entries, found.items, head)
 
-    async def window(self, agency: str, cursor: Cursor, limit: int = ITEMS_PER_PAGE) -> Window:
-        """Give at most `limit` items after the cursor, and whether they reach the end of the inbox.
+    async def window(self, agency: str, cursor: Cursor, limit: int, most_bytes: int) -> Window:
+        """Give at most `limit` items after the cursor, of about `most_bytes` but always one, and whether they
+        reach the end of the inbox.
 
         Raises `RolledBack` when the reader's chain is not one of this inbox, `CursorNotOurs` when its numbers
         are not, `StoreTampered` when the inbox does not verify, `NotFound` when the agency is no active
@@ -128,7 +129,7 @@ class Reading:
             verified = await self._verify(agency, needed, head, cursor.after)
             if cursor.after == end:
                 await self._prove_end(agency, head)
-        items = await self._items(agency, verified, cursor.after, limit)
+        items = await self._items(agency, verified, cursor.after, limit, most_bytes)
         last = items[-1].number if items else cursor.after
         touched = tuple(v.as_entry() for v in verified if v.entry.first <= last)
         return Window(touched, tuple(items), end, chain_there, at_end=last == end)
@@ -214,7 +215,9 @@ class Reading:
             raise InboxBroken(f"there is a gap before number {first.first}")
         return previous.last, previous.chain
 
-    async def _items(self, agency: str, verified: list[Verified], after: int, limit: int) -> list[Item]:
+    async def _items(
+        self, agency: str, verified: list[Verified], after: int, limit: int, most_bytes: int
+    ) -> list[Item]:
         numbered = [
             (number, reference)
             for v in verified
@@ -235,7 +238,7 @@ class Reading:
                     items.append(Item(number, reference.kind, None, refused))
                 else:
                     size += body.size
-                    if items and size > FILL_BYTES:
+                    if items and size > most_bytes:
                         return items
                     items.append(Item(number, reference.kind, Body(body.sealed, reference.wrap, body.stamp)))
         return items

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from broker.protocol.head import read_head
 from broker.service import clock, feeds
 from broker.service.cursor import Cursor
 from broker.service.feeds import FeedEvent
+from broker.service.reading import Window
 from broker.service.service import Service
 from tests.exchange_fixtures import FIA, ISLAMABAD, MOI, TestExchange, next_version, post_body, sign_bulletin
 from tests.service.conftest import publish
@@ -75,6 +77,29 @@ async def test_an_entry_is_told_once_with_its_first_item_that_is_sent(
     events = await upto(follow(service, exchange, Cursor(after=1)), "head")
     told = [("entry" in (event.data or {}), event.id) for event in events if event.event == "bulletin"]
     assert told == [(True, 2), (False, 3)]
+
+
+async def test_a_feed_holds_little_of_what_its_reader_has_not_taken_and_gives_all_of_it(
+    service: Service, exchange: TestExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "WINDOW_BYTES", 8_000)
+    await service.stop_routing()
+    for number in range(9):
+        await post(service, exchange, f"Report {number}")
+    await service.router.tick()
+    held: list[int] = []
+    window = service.reading.window
+
+    async def seen(*asked: Any) -> Window:
+        found = await window(*asked)
+        held.append(len(found.items))
+        return found
+
+    monkeypatch.setattr(service.reading, "window", seen)
+    events = await upto(follow(service, exchange), "head")
+    told = [("entry" in (event.data or {}), event.id) for event in events if event.event == "bulletin"]
+    assert told == [(number == 1, number) for number in range(1, 10)]
+    assert 1 <= max(held) < 5
 
 
 async def test_two_feeds_of_one_agency_each_get_everything(service: Service, exchange: TestExchange) -> None:

@@ -15,6 +15,7 @@ from broker.errors import (
     OutOfWindow,
     RolledBack,
     SchemaError,
+    TooLarge,
     VersionConflict,
     WrongExchange,
 )
@@ -36,14 +37,16 @@ from tests.exchange_fixtures import (
 from tests.service.reader import Reader
 
 
-def _signed(exchange: TestExchange, kind: str, fields: dict[str, Any], signer: str = ISLAMABAD) -> bytes:
+def _signed(
+    exchange: TestExchange, kind: str, fields: dict[str, Any], signer: str = ISLAMABAD, *, blanks: int = 0
+) -> bytes:
     usual = {
         "exchange": exchange.id.hex(),
         "registry": 1,
         "agency": ISLAMABAD,
         "at": times.format(exchange.now),
     }
-    payload = json.dumps(usual | fields).encode()
+    payload = json.dumps(usual | fields).encode() + b" " * blanks
     return envelope_json(exchange.signing(signer).sign(kind, payload))
 
 
@@ -136,6 +139,11 @@ REFUSED = [
     pytest.param(lambda x: subscription(x, at=times.format(x.now - 30 * HOUR_US)), OutOfWindow, id="too old"),
     pytest.param(lambda x: subscription(x, categories=["piracy"]), SchemaError, id="to an unknown category"),
     pytest.param(lambda x: subscription(x, 0), SchemaError, id="of version 0"),
+    pytest.param(
+        lambda x: _signed(x, SUBSCRIPTION_TYPE, {"version": 1}, blanks=16 * 1024),
+        TooLarge,
+        id="that would make every post carry its blanks",
+    ),
     pytest.param(
         lambda x: _signed(x, ACKNOWLEDGEMENT_TYPE, {"version": 1}), BadSignature, id="signed as another kind"
     ),
