@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 
-from broker.errors import NotAuthentic
 from broker.store import names
 from broker.store.connection import Connections
 from broker.store.head import unpack_head
@@ -65,22 +63,6 @@ class Inboxes:
             found |= dict(zip(asked, packed, strict=True))
         return found
 
-    async def all_heads(self) -> dict[str, Head]:
-        """Give the head of every inbox that has one that can be read."""
-        with reading():
-            async with self._reading.pipeline(transaction=False) as pipeline:
-                for partition in range(names.PARTITIONS):
-                    pipeline.hgetall(names.heads(partition))
-                replies: list[dict[bytes, bytes]] = await pipeline.execute()
-        found: dict[str, Head] = {}
-        for reply in replies:
-            for agency, packed in reply.items():
-                with suppress(NotAuthentic):
-                    head = unpack_head(packed)
-                    if head is not None:
-                        found[agency.decode("utf-8", "replace")] = head
-        return found
-
     async def agencies(self) -> set[str]:
         """Give every agency whose inbox has a head, readable or not."""
         with reading():
@@ -130,8 +112,3 @@ class Inboxes:
         with reading():
             reply = await self._reading.xrange(names.inbox(agency), f"{number}-0", f"{number}-0")
         return unpack_inbox_entry(*reply[0]) if reply else None
-
-    async def entry_with(self, agency: str, number: int) -> InboxEntry | None:
-        """Give the entry that holds `number`, None when the inbox does not have it (yet, or no longer)."""
-        found = await self.entries(agency, number - 1, 1)
-        return found[0] if found and found[0].first <= number else None

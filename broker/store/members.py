@@ -111,14 +111,6 @@ class Members:
             _, found = await self._raise(self._writing, [key], [agency, number, value])
         return _split(found)
 
-    async def acknowledged(self, agency: str) -> tuple[int, bytes] | None:
-        """Give the number and contents of an agency's highest acknowledgement."""
-        with reading():
-            found: bytes | None = await self._reading.hget(
-                names.acknowledgements(names.partition_of(agency)), agency
-            )
-        return None if found is None else _split(found)
-
     async def all_acknowledged(self) -> dict[str, tuple[int, bytes]]:
         """Give the number and contents of the highest acknowledgement of every agency that sent one.
 
@@ -145,21 +137,6 @@ class Members:
                 for pkid, value in sealed:
                     pipeline.set(names.pair_key(pkid), value, pxat=until // 1000)
                 await pipeline.execute()
-
-    async def keep_pair_keys(self, pkids: Sequence[bytes], until: int) -> list[bool]:
-        """Let sealed pair keys live at least until `until` (µs), before an item that uses them is appended.
-
-        Gives for each whether it is there. Never shortens a life.
-        """
-        if not pkids:
-            return []
-        with writing():
-            async with self._writing.pipeline(transaction=True) as pipeline:
-                for pkid in pkids:
-                    pipeline.pexpireat(names.pair_key(pkid), until // 1000, gt=True)
-                    pipeline.exists(names.pair_key(pkid))
-                replies = await pipeline.execute()
-        return [bool(there) for there in replies[1::2]]
 
     async def pair_keys(self, pkids: Sequence[bytes]) -> list[bytes | None]:
         """Give each sealed pair key, None for one that the store does not have."""
