@@ -8,6 +8,7 @@ from broker.protocol.identity import Identity
 from broker.protocol.limits import SECOND_US
 from broker.service.broker_key import signing_key
 from broker.service.clock import Clock
+from broker.service.store_word import from_the_store
 from broker.service.subscriptions import Subscriptions
 from broker.service.trust import Trust
 from broker.store.members import Members
@@ -38,7 +39,8 @@ class Heads:
             fresh = now - head.signed_at < REUSED_US and head.registry_version == registry.version
             if fresh and (head.number, head.chain) == (number, chain_there):
                 return envelope
-        standing = await self._members.standing()
+        with from_the_store("standing"):
+            standing = await self._members.standing()
         head = Head(
             exchange=registry.exchange,
             epoch=registry.epoch,

@@ -39,6 +39,8 @@ from broker.store.members import Members
 log = structlog.get_logger("harkara.trust")
 
 RETRY_SECONDS = 1.0
+VERSIONS_WALKED = 10_000
+"""How far the store's registry may be ahead: each version between is asked for."""
 DOCUMENTS_KEPT = 3
 """Signed registries that are kept as they are sent: one of 500 members is 3 MB, and 20 ms of work each time.
 """
@@ -124,7 +126,9 @@ class Trust:
         entitlements = dsse.from_json(fields["entitlements"], "/entitlements")
         async with self._lock:
             # What was published at another broker a moment ago may have revoked a key: follow that.
-            await self._load((await self._members.standing()).registry_version)
+            with from_the_store("standing"):
+                newest = (await self._members.standing()).registry_version
+            await self._load(newest)
             current = self.registry.version
             with pointing_below("/registry"):
                 newer = follow(self.registry, registry)
@@ -206,6 +210,8 @@ class Trust:
 
     async def _walk_to(self, version: int) -> tuple[Registry, Entitlements]:
         trusted, entitlements = self.registry, self.entitlements.envelope
+        if version > trusted.version + VERSIONS_WALKED:
+            raise NotFound(f"version {version} is too far ahead of {trusted.version} to be one of ours")
         # One after the other: each is signed by the root keys of the one before, which may have changed.
         for step in range(trusted.version + 1, version + 1):
             value = await self._members.registry(step)

@@ -19,7 +19,7 @@ from broker.store.script_call import Script
 from broker.store.ticks import TICKS_KEPT
 
 NUMBER_DIGITS = 16
-"""Of the largest number that a document may have."""
+"""Of the largest number that a document may have, and of a time in µs."""
 
 
 class Members:
@@ -52,17 +52,19 @@ class Members:
             )
 
     async def standing(self) -> Standing:
-        """Give epoch, generation, registry version, routed position and the time of the last stamp."""
+        """Give epoch, generation, registry version, routed position and the time of the last stamp. Raises
+        `NotAuthentic` when one cannot be read.
+        """
         with reading():
             epoch, generation, registry, routed, taken = await self._reading.hmget(
                 names.STATE, ["epoch", "generation", "registry", "routed", "taken"]
             )
         return Standing(
             epoch,
-            int(generation or 0),
-            int(registry or 0),
-            (routed or BEGINNING.encode()).decode(),
-            int(taken or 0),
+            _whole(generation or b"0"),
+            _whole(registry or b"0"),
+            (routed or BEGINNING.encode()).decode("ascii", "replace"),
+            _whole(taken or b"0"),
         )
 
     async def publish_registry(self, version: int, value: bytes, *, after: int | None = None) -> int:
@@ -148,9 +150,13 @@ class Members:
 
 def _split(found: bytes) -> tuple[int, bytes]:
     number, _, value = found.partition(b"|")
-    if not (number.isdigit() and len(number) <= NUMBER_DIGITS):
+    return _whole(number), value
+
+
+def _whole(digits: bytes) -> int:
+    if not (digits.isdigit() and len(digits) <= NUMBER_DIGITS):
         raise NotAuthentic("the store holds a number of an unknown form")
-    return int(number), value
+    return int(digits)
 
 
 def _readable(found: dict[bytes, bytes]) -> dict[str, tuple[int, bytes]]:

@@ -22,6 +22,8 @@ from broker.store.refusals import reading
 
 TICKS_KEPT = 1_000
 """How long the stream of ticks is, about."""
+VERSION_DIGITS = 16
+"""Of the largest version of a registry; what has more is not ours."""
 TICKS_READ = 250
 """How many ticks one read takes."""
 HEADS_EVERY_S = 5.0
@@ -162,7 +164,9 @@ class Ticks:
         self._tell_registry(fields.get(b"v"))
 
     def _tell_registry(self, version: bytes | None) -> None:
-        if version is not None and version.isdigit() and int(version) > self._registry:
+        if version is None or not version.isdigit() or len(version) > VERSION_DIGITS:
+            return
+        if int(version) > self._registry:
             self._registry = int(version)
             for callback in self._registry_callbacks:
                 callback(self._registry)

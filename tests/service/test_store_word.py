@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
@@ -12,9 +13,17 @@ from broker.errors import StoreTampered
 from broker.protocol.stamp import read_stamp
 from broker.service.cursor import Cursor
 from broker.service.service import Service
-from tests.exchange_fixtures import FIA, ISLAMABAD, TestExchange, post_body, sign_bulletin
+from tests.exchange_fixtures import (
+    FIA,
+    ISLAMABAD,
+    TestExchange,
+    next_version,
+    post_body,
+    sign_bulletin,
+)
 from tests.exchange_fixtures import envelope_json as body_of
 from tests.exchange_fixtures import sign_receipt as receipt_of
+from tests.service.conftest import publish
 from tests.service.reader import Reader
 
 Ask = Callable[[Service, TestExchange, str], Awaitable[object]]
@@ -70,6 +79,44 @@ async def test_a_record_that_was_changed_is_the_stores_fault(
     await client.set(keys[0], b"\0" * 100)
     with pytest.raises(StoreTampered):
         await ask(service, exchange, json.loads(statement.payload)["id"])
+
+
+async def _head(service: Service, exchange: TestExchange) -> object:
+    return await service.reading.page(ISLAMABAD, Cursor())
+
+
+async def _post(service: Service, exchange: TestExchange) -> object:
+    return await service.posting.post(post_body(sign_bulletin(exchange, FIA)[0]))
+
+
+async def _publish(service: Service, exchange: TestExchange) -> object:
+    return await publish(service, next_version(exchange))
+
+
+STATES = [
+    pytest.param("generation", b"garbage", _head, id="generation, to a reader"),
+    pytest.param("generation", b"9" * 5_000, _head, id="generation without end, to a reader"),
+    pytest.param("registry", b"9007199254740991", _post, id="registry version far ahead, to an author"),
+    pytest.param("registry", b"9007199254740991", _publish, id="registry version far ahead, to an operator"),
+    pytest.param("registry", b"garbage", _publish, id="registry version that is none, to an operator"),
+    pytest.param("registry", b"9" * 5_000, _publish, id="registry version without end, to an operator"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "ask"), STATES)
+async def test_a_state_that_was_changed_is_the_stores_fault_and_told_at_once(
+    field: str,
+    value: bytes,
+    ask: Callable[[Service, TestExchange], Awaitable[object]],
+    service: Service,
+    exchange: TestExchange,
+) -> None:
+    await service.store.connections.writing.hset("{log}:st", field, value)
+    async with asyncio.timeout(2):
+        with pytest.raises(StoreTampered):
+            await ask(service, exchange)
+    await asyncio.sleep(0.1)
+    assert service.checkup.ended == []
 
 
 @pytest.mark.parametrize(
