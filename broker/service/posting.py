@@ -8,7 +8,6 @@ under another: when a newer one came into force meanwhile, everything from the s
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.errors import (
@@ -17,7 +16,6 @@ from broker.errors import (
     IdConflict,
     OutcomeUnknown,
     Problem,
-    RouterBehind,
     pointing_below,
     pointing_within,
 )
@@ -58,9 +56,7 @@ class Decided:
 
 
 class Posting:
-    """Takes posts. `router_behind` tells whether so much waits for the router that more would only wait
-    longer.
-    """
+    """Takes posts."""
 
     def __init__(
         self,
@@ -73,7 +69,6 @@ class Posting:
         subscriptions: Subscriptions,
         clock: Clock,
         allowance: Allowance,
-        router_behind: Callable[[], bool],
         metrics: Metrics,
     ) -> None:
         self._trust = trust
@@ -84,7 +79,6 @@ class Posting:
         self._subscriptions = subscriptions
         self._clock = clock
         self._allowance = allowance
-        self._router_behind = router_behind
         self._metrics = metrics
 
     async def post(self, body: bytes) -> Accepted:
@@ -125,8 +119,6 @@ class Posting:
                 self._allowance.charge_post(card.id, size, more=_look_ups(bulletin))
                 charged = True
             decided = await self._decide(bulletin, post.address, registry, entitlements)
-            if self._router_behind():
-                raise RouterBehind("the router is more than 5 s behind: post again", retry_after=5.0)
             try:
                 return await self._sealer.append(self._admitted(post, decided, stmt, registry), registry)
             except StaleDecision as stale:

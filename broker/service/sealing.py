@@ -14,7 +14,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from broker.errors import IdConflict, OutcomeUnknown, Problem, StoreUnavailable, UnsafeConfiguration
+from broker.errors import (
+    IdConflict,
+    OutcomeUnknown,
+    Problem,
+    RouterBehind,
+    StoreUnavailable,
+    UnsafeConfiguration,
+)
 from broker.protocol import dsse, sealing
 from broker.protocol.identity import Identity
 from broker.protocol.keys import SigningKey
@@ -91,7 +98,9 @@ class StaleDecision(Exception):
 
 
 class Sealer:
-    """Seals and appends for one broker."""
+    """Seals and appends for one broker. `router_behind` tells whether so much waits for the router that more
+    would only wait longer.
+    """
 
     def __init__(
         self,
@@ -101,6 +110,7 @@ class Sealer:
         vault: Vault,
         clock: Clock,
         metrics: Metrics,
+        router_behind: Callable[[], bool],
     ) -> None:
         self._identity = identity
         self._pair_keys = pair_keys
@@ -108,6 +118,7 @@ class Sealer:
         self._vault = vault
         self._clock = clock
         self._metrics = metrics
+        self._router_behind = router_behind
 
     @property
     def name(self) -> str:
@@ -117,8 +128,10 @@ class Sealer:
     async def append(self, admitted: Admitted, registry: Registry) -> Accepted:
         """Seal `admitted` as decided under `registry`, append it, and give the stamp.
 
-        Raises `IdConflict`, `StaleDecision`, and what the committer raises.
+        Raises `RouterBehind`, `IdConflict`, `StaleDecision`, and what the committer raises.
         """
+        if self._router_behind():
+            raise RouterBehind("the router is more than 5 s behind: post again", retry_after=5.0)
         not_before = 0
         for _ in range(ATTEMPTS):
             stamped_at = max(self._clock(), not_before)

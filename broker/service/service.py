@@ -71,7 +71,9 @@ class Service:
         self.subscriptions = Subscriptions(self.trust, store.members, vault, clock, self.allowance)
         self.router = Router(store, vault, proof, on_news=self._news, clock=clock)
         self.lag = RouterLag(store.routing)
-        sealer = Sealer(identity, self.pair_keys, store.committer, vault, clock, self.metrics)
+        sealer = Sealer(
+            identity, self.pair_keys, store.committer, vault, clock, self.metrics, self.lag.too_far
+        )
         intake = Intake(store.log, store.committer, clock)
         self.posting = Posting(
             trust=self.trust,
@@ -82,7 +84,6 @@ class Service:
             subscriptions=self.subscriptions,
             clock=clock,
             allowance=self.allowance,
-            router_behind=self.lag.too_far,
             metrics=self.metrics,
         )
         self.audience = Audience(self.posting)

@@ -318,13 +318,17 @@ async def test_posts_are_refused_while_accepted_ones_wait_too_long_for_the_route
 ) -> None:
     monkeypatch.setattr(lag, "REFUSE_AGE_US", 1)
     await service.stop_routing()
-    await service.posting.post(post_body(sign_bulletin(exchange, FIA)[0], None))
+    statement, _ = sign_bulletin(exchange, FIA)
+    accepted = await service.posting.post(post_body(statement, None))
     async with asyncio.timeout(5):
         while not service.lag.too_far():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     with pytest.raises(RouterBehind) as raised:
         await service.posting.post(post_body(sign_bulletin(exchange, FIA, severity="Minor")[0], None))
     assert raised.value.retry_after
+    receipt = sign_receipt(exchange, ISLAMABAD, statement, read_stamp(accepted.stamp.payload).sealed)
+    with pytest.raises(RouterBehind):
+        await service.receipts.take(envelope_json(receipt))
 
 
 async def test_a_decision_made_under_an_older_registry_is_made_again_under_the_newer(
