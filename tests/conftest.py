@@ -10,9 +10,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
 from broker.store.store import Store
 from tests.stores import Server
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Put the log back to what it is without settings: a command that a test ran in this process has made its
+    own.
+    """
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
