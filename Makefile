@@ -97,10 +97,6 @@ schemas: $(VENV)/.develop ## write schemas/*.schema.json from the types
 vectors: $(VENV)/.develop ## write schemas/vectors/ from fixed entropy
 	$(BIN)/python -m tests.vectors.make_vectors
 
-.PHONY: vectors
-vectors: $(VENV)/.develop ## write schemas/vectors/ anew from fixed entropy
-	$(BIN)/python -m tests.vectors.make_vectors
-
 .PHONY: licences
 licences: $(VENV)/.develop ## write docs/licences.md and docs/sbom.cdx.json (CycloneDX) from the lock files
 	$(BIN)/python -m tests.packaging.write_licences
