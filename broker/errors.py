@@ -298,7 +298,8 @@ def pointing_within(member: str) -> Iterator[None]:
     try:
         yield
     except HarkaraError as error:
-        error.within = error.within or member
+        if error.problems:  # a store that does not answer points nowhere
+            error.within = error.within or member
         raise
 
 
