@@ -71,6 +71,8 @@ ATTACHMENTS_ITEMS: Final = 8
 ATTACHMENTS_BYTES: Final = 128 * 1024
 """Contents of all attachments together, decoded."""
 CORRELATIONS_ITEMS: Final = 256
+RECEIPTS_ITEMS: Final = 64
+"""Receipts of one agency for one bulletin."""
 CATEGORIES_ITEMS: Final = 16
 """Categories that a subscription names."""
 

@@ -15,12 +15,13 @@ from broker.errors import (
     NotFound,
     OutcomeUnknown,
     Problem,
+    TooLarge,
     pointing_within,
 )
 from broker.protocol import admission, digests, dsse, sealing
 from broker.protocol.answers import RECEIPT_TYPE, Receipt, read_receipt
 from broker.protocol.delivery import RECEIPT, Item, item_json
-from broker.protocol.limits import DAY_US
+from broker.protocol.limits import DAY_US, RECEIPTS_ITEMS
 from broker.protocol.registry import Registry
 from broker.service.allowance import Allowance
 from broker.service.clock import Clock
@@ -89,6 +90,7 @@ class Receipts:
                     charged = True
                 admission.check_registry(registry, self._clock())
                 await self._check_received(receipt)
+                await self._check_number(receipt)
                 self._check_originator(receipt, registry)
             try:
                 return await self._sealer.append(self._admitted(statement, receipt, stmt, registry), registry)
@@ -136,6 +138,15 @@ class Receipts:
         if (receipt.stmt, receipt.sealed) != (known.stmt.hex(), sealed.hex()):
             return False
         return receipt.agency in await recipients_of(self._log, self._vault, item, sealed)
+
+    async def _check_number(self, receipt: Receipt) -> None:
+        # They fill the originator's inbox: one recipient must not flood it.
+        given = await self._log.receipts(f"{receipt.originator}/{receipt.bulletin}")
+        if sum(name.startswith(f"{receipt.agency}/") for name in given) >= RECEIPTS_ITEMS:
+            raise TooLarge(
+                "this agency has said enough about this bulletin",
+                Problem("/bulletin", f"at most {RECEIPTS_ITEMS} receipts of one agency", "one more"),
+            )
 
     def _check_originator(self, receipt: Receipt, registry: Registry) -> None:
         if receipt.originator not in registry.active(self._clock()):

@@ -14,6 +14,7 @@ from broker.errors import (
     NotFound,
     OutOfWindow,
     SchemaError,
+    TooLarge,
     WrongExchange,
 )
 from broker.protocol import dsse, times
@@ -219,3 +220,19 @@ async def test_an_item_whose_recipients_are_forgotten_after_its_expiry_is_answer
     assert await Reader(service, exchange, MOI).nothing_comes(), (
         "whoever never saw it does not hear of it now"
     )
+
+
+async def test_one_recipient_cannot_flood_an_originator_with_receipts(
+    service: Service, exchange: TestExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.service.receipts.RECEIPTS_ITEMS", 2)
+    statement, sealed = await posted(service, exchange)
+    receipts = [
+        sign_receipt(exchange, ISLAMABAD, statement, sealed, kind)
+        for kind in ("opened", "actioned", "confirmed")
+    ]
+    for receipt in receipts[:2]:
+        await service.receipts.take(envelope_json(receipt))
+    with pytest.raises(TooLarge):
+        await service.receipts.take(envelope_json(receipts[2]))
+    assert (await service.receipts.take(envelope_json(receipts[0]))).repeated, "a repeat is always answered"
