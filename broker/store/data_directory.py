@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -68,6 +69,7 @@ class DataDirectory:
         """Give the lock back and remove the socket. Harmless when not locked."""
         if self._socket_directory is not None:
             shutil.rmtree(self._socket_directory, ignore_errors=True)
+            self._socket_link.unlink(missing_ok=True)
             self._socket_directory = None
         if self._lock_fd is not None:
             (self.path / "store.sock").unlink(missing_ok=True)
@@ -80,13 +82,33 @@ class DataDirectory:
         if len(os.fsencode(inside)) <= SOCKET_PATH_LIMIT_BYTES:
             return inside
         if self._socket_directory is None:
-            self._socket_directory = Path(tempfile.mkdtemp(prefix="harkara-"))
+            self._socket_directory = self._kept_socket_directory() or self._new_socket_directory()
         short = self._socket_directory / "store.sock"
         if len(os.fsencode(short)) > SOCKET_PATH_LIMIT_BYTES:
             raise UnsafeConfiguration(
                 f"the path of a socket, {short}, is too long: give a shorter --data, or TMPDIR"
             )
         return short
+
+    @property
+    def _socket_link(self) -> Path:
+        return self.path / "socket-directory"
+
+    def _new_socket_directory(self) -> Path:
+        made = Path(tempfile.mkdtemp(prefix="harkara-"))
+        self._socket_link.unlink(missing_ok=True)
+        self._socket_link.symlink_to(made)
+        return made
+
+    def _kept_socket_directory(self) -> Path | None:
+        # That of a broker that was killed is used again: otherwise each crash would leave one behind.
+        try:
+            kept = self._socket_link.readlink()
+            found = kept.lstat()
+        except OSError:
+            return None
+        private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+        return kept if private else None
 
     def _make_private(self) -> None:
         try:

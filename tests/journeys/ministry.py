@@ -120,7 +120,7 @@ async def serving(exchange: TestExchange, home: Path) -> AsyncIterator[Ministry]
     try:
         yield ministry
     finally:
-        await ministry.kill()
+        await ministry.stop()
 
 
 async def drain(agency: Agency, **options: Any) -> list[FeedItem]:

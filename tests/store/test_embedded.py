@@ -16,6 +16,7 @@ import pytest
 from broker.errors import StoreUnavailable, UnsafeConfiguration
 from broker.store import data_directory
 from broker.store.binary import BINARY_VARIABLE, find_binary
+from broker.store.data_directory import DataDirectory
 from broker.store.embedded import EmbeddedStore
 from broker.store.records import Appended
 from broker.store.store import Store
@@ -105,6 +106,34 @@ async def test_a_path_too_long_for_a_socket_works_all_the_same(tmp_path: Path) -
         pass
     await server.stop()
     assert not socket.parent.exists()
+
+
+async def test_the_short_place_of_a_broker_that_was_killed_is_used_again_and_removed_at_the_end(
+    tmp_path: Path,
+) -> None:
+    long = tmp_path / ("x" * 100)
+    killed = DataDirectory(long)
+    await killed.lock()
+    short = killed.socket().parent
+    os.close(killed.lock_fd)  # as the system does when a process is killed
+    again = DataDirectory(long)
+    await again.lock()
+    assert again.socket().parent == short
+    again.unlock()
+    assert not short.exists()
+
+
+async def test_a_short_place_that_somebody_else_could_enter_is_not_used(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 100)
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o755)
+    directory = DataDirectory(long)
+    await directory.lock()
+    (long / "socket-directory").symlink_to(open_to_all)
+    assert directory.socket().parent != open_to_all
+    directory.unlock()
+    assert open_to_all.exists()
 
 
 async def test_a_path_with_spaces_and_letters_of_any_script_works(tmp_path: Path) -> None:
