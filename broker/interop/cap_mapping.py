@@ -168,7 +168,7 @@ def _own_code(code: str) -> tuple[str, str]:
 
 def _category(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
     said = next(iter(_parameters(alert, CATEGORY_PARAMETER)), None)
-    fill_category(draft, said, defaults, "/alert/info/category", otherwise="other")
+    fill_category(draft, said, defaults)
 
 
 def _marking(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:

@@ -11,14 +11,12 @@ from broker.interop.draft import Draft
 from broker.interop.imported import DEFAULT_LIFETIME_US, POSTING_US, ImportDefaults, narrowest
 from broker.interop.source_times import as_written, read_time
 from broker.protocol import limits, times
-from broker.protocol.vocabulary import CATEGORIES, Category, Marking
+from broker.protocol.vocabulary import CATEGORIES, Marking
 
 
-def fill_category(
-    draft: Draft, said: str | None, defaults: ImportDefaults, at: str, otherwise: Category | None = None
-) -> None:
+def fill_category(draft: Draft, said: str | None, defaults: ImportDefaults) -> None:
     """Fill `category` with what the source `said`, if it is one of Harkara's, else with what is told, else
-    with `otherwise`; without that it is refused.
+    with `other`.
     """
     if said in CATEGORIES:
         draft.fields["category"] = said
@@ -27,11 +25,9 @@ def fill_category(
     elif defaults.category is not None:
         draft.fields["category"] = defaults.category
         draft.say(f"category: {defaults.category}, as told; the source has none of Harkara's")
-    elif otherwise is not None:
-        draft.fields["category"] = otherwise
-        draft.say(f"category: {otherwise}; the source has none of Harkara's (see --category)")
     else:
-        draft.refuse(at, "a category of Harkara", said or "none in the source", "say it with --category")
+        draft.fields["category"] = "other"
+        draft.say("category: other; the source has none of Harkara's (see --category)")
 
 
 def fill_marking(draft: Draft, said: Marking | None, defaults: ImportDefaults, at: str, source: str) -> None:

@@ -37,7 +37,7 @@ def map_story(story: Story, originator: str, defaults: ImportDefaults, now: int,
     _names(story, main, originator, draft)
     own = _own_extension(main)
     _status(main, own, draft)
-    fill_category(draft, own.get("category"), defaults, f"{main.at}/category")
+    fill_category(draft, own.get("category"), defaults)
     map_marking(story, defaults, draft)
     if "text" in own:
         take_text(main, takings, own["text"], draft)

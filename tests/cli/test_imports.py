@@ -79,10 +79,16 @@ def test_the_same_document_with_another_meaning_is_refused(world: World, other: 
     assert (done.code, json.loads(done.err.splitlines()[-1])["code"]) == (3, "id-conflict")
 
 
-def test_what_the_source_lacks_is_asked_for_and_nothing_is_posted(world: World) -> None:
-    done = world.call("pk.fia", "post", fresh(REPORT), "--json", "--expires", "7d")
+def test_a_marking_that_the_source_lacks_is_asked_for_and_nothing_is_posted(world: World) -> None:
+    bare = fresh(REPORT)
+    bundle = json.loads(bare.read_text())
+    for one in bundle["objects"]:
+        one.pop("object_marking_refs", None)
+    bundle["objects"] = [one for one in bundle["objects"] if one["type"] != "marking-definition"]
+    bare.write_text(json.dumps(bundle))
+    done = world.call("pk.fia", "post", bare, "--json", "--expires", "7d")
     assert (done.code, done.out) == (3, "")
-    assert "--category" in done.err
+    assert "--marking" in done.err
 
 
 def test_what_an_alert_lacks_is_filled_and_announced(world: World) -> None:

@@ -26,13 +26,14 @@ MEMORY_MB = 2_048
 LONGEST_BYTES = 65_536
 
 
-def fuzz(name: str, seconds: int, corpus: Path) -> tuple[int, str]:
+def fuzz(name: str, seconds: int, corpus: Path, seed: int) -> tuple[int, str]:
     """Fuzz a target for so many seconds. Gives the exit code and what libFuzzer said."""
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(TARGETS[name].seeds):
-        (corpus / f"seed-{number}").write_bytes(seed)
+    for number, example in enumerate(TARGETS[name].seeds):
+        (corpus / f"seed-{number}").write_bytes(example)
     options = [
         f"-max_total_time={seconds}",
+        f"-seed={seed}",
         f"-timeout={SLOW_SECONDS}",
         f"-rss_limit_mb={MEMORY_MB}",
         f"-max_len={LONGEST_BYTES}",
@@ -66,7 +67,8 @@ def told(name: str, code: int, output: str) -> str:
 @click.option("--seconds", default=300, show_default=True, help="For all targets together.")
 @click.option("--target", "names", multiple=True, type=click.Choice(sorted(TARGETS)), help="These alone.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Where inputs are kept from run to run.")
-def run(seconds: int, names: tuple[str, ...], keep: Path | None) -> None:
+@click.option("--seed", default=0, help="The same inputs again, about; 0: other ones each time.")
+def run(seconds: int, names: tuple[str, ...], keep: Path | None, seed: int) -> None:
     """Fuzz the decoders."""
     if importlib.util.find_spec("atheris") is None:
         raise click.ClickException(
@@ -78,7 +80,7 @@ def run(seconds: int, names: tuple[str, ...], keep: Path | None) -> None:
     codes: list[int] = []
     with tempfile.TemporaryDirectory() as temporary:
         for name in chosen:
-            code, output = fuzz(name, share, (keep or Path(temporary)) / name)
+            code, output = fuzz(name, share, (keep or Path(temporary)) / name, seed)
             codes.append(code)
             click.echo(told(name, code, output))
     sys.exit(1 if any(codes) else 0)

@@ -65,7 +65,7 @@ def cap_page() -> str:
 STIX_INTRODUCTION = f"""\
 # STIX 2.1 in: what becomes of each object
 
-`harkara post FILE --format stix --category … [--marking …] [--expires …] [--to …]` turns STIX 2.1 (JSON)
+`harkara post FILE --format stix [--category …] [--marking …] [--expires …] [--to …]` turns STIX 2.1 (JSON)
 into bulletins. This page is made from `broker/interop/stix_table.py`, and a test holds the two together.
 
 - **What is read.** A bundle, an array of bundles or of objects, a TAXII envelope, or one object, up to 8
@@ -82,9 +82,9 @@ into bulletins. This page is made from `broker/interop/stix_table.py`, and a tes
   and TLP 1) and by what a definition says, because many public files carry a wrong id. A marking that is
   not in the source and has no official id needs `--marking`, and so does a source without TLP. Where a
   victim or witness is named, the marking is TLP:AMBER at least.
-- **What STIX has no property for** (category, status, urgency, severity, expiry) is filled by the flags or
-  by Unknown, and announced. An export of ours writes it into the extension `{EXTENSION}`, which is read
-  back.
+- **What STIX has no property for** (category, status, urgency, severity, expiry) is filled by the flags,
+  else by `other`, Actual, Unknown and a day from now, and announced. An export of ours writes it into the
+  extension `{EXTENSION}`, which is read back.
 - **What has no field** is kept in `correlations` with the system `stix`. The key is `<scope>.<property>`;
   the scope is nothing for the report, `subject3` or `area2` for what became one, else the type, numbered
   from the second on (`indicator`, `indicator2`). A string stands as it is, unless it would read as JSON;

@@ -153,8 +153,10 @@ def test_what_is_wrong_is_refused_and_named(source: bytes, says: str) -> None:
     assert says in refused(source).reason
 
 
-def test_without_a_category_a_report_is_refused_with_the_flag_to_use() -> None:
-    assert "--category" in refused(story(), ImportDefaults()).reason
+def test_without_a_category_a_report_is_other_and_that_is_said_with_the_flag_to_use() -> None:
+    found = imported(story(), ImportDefaults(marking="TLP:GREEN"))
+    assert found.document["category"] == "other"
+    assert any("--category" in line for line in found.announced)
 
 
 def test_one_bad_report_harms_no_other() -> None:
