@@ -14,7 +14,7 @@ from broker.cli.identity_files import load_exchange, load_identity
 from broker.cli.refusals import MisuseError
 from broker.cli.trust_files import EXCHANGE
 from broker.client.agency import Agency
-from broker.client.items import FeedItem, ReceivedBulletin, Unverified
+from broker.client.items import Received, ReceivedBulletin, Unverified
 from broker.errors import NotAuthentic
 
 
@@ -42,7 +42,7 @@ async def connected(flags: AgencyFlags) -> AsyncIterator[Agency]:
         yield agency
 
 
-async def item_named(agency: Agency, name: str) -> FeedItem:
+async def item_named(agency: Agency, name: str) -> Received | Unverified:
     """Give the item that `name` names: its number in the inbox, or ORIGINATOR/ID. Raises `NotFound`."""
     if name.isdecimal():
         return await agency.item(int(name))

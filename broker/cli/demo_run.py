@@ -104,7 +104,7 @@ class Stage:
                     heard.unverified.append(item)
                 elif isinstance(item, ReceivedReceipt):
                     heard.receipts.append(item)
-                else:
+                elif isinstance(item, ReceivedBulletin):
                     key = (item.originator, item.id)
                     heard.twice += key in heard.bulletins
                     heard.bulletins[key], heard.at[key] = item, time.perf_counter()

@@ -6,13 +6,15 @@ from typing import Any
 
 import msgspec
 
-from broker.client.items import FeedItem, ReceivedBulletin, Unverified
+from broker.client.items import Expired, FeedItem, ReceivedBulletin, Unverified
 from broker.protocol import times
 
 
 def item_json(item: FeedItem) -> dict[str, Any]:
     """Give an item. `verified` says whether its content is there; what is not verified never has any."""
     head = {"number": item.number, "kind": item.kind, "redelivered": item.redelivered}
+    if isinstance(item, Expired):
+        return {**head, "verified": False, "first": item.first}
     if isinstance(item, Unverified):
         return {**head, "verified": False, "code": item.code, "reason": item.reason}
     stamped = {"originator": item.originator, "id": item.id, "taken_at": times.format(item.taken_at)}

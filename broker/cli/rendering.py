@@ -26,7 +26,7 @@ from broker.cli.isolation import (
 )
 from broker.cli.refusals import harmless
 from broker.cli.subject_words import subject_words
-from broker.client.items import FeedItem, ReceivedBulletin, ReceivedReceipt, Unverified
+from broker.client.items import Expired, FeedItem, ReceivedBulletin, ReceivedReceipt, Unverified
 from broker.protocol import times
 from broker.protocol.bulletin import Bulletin
 
@@ -83,6 +83,8 @@ def show(item: FeedItem, out: Console) -> None:
             page.receipt(item)
         case Unverified():
             page.unverified(item)
+        case Expired():
+            page.expired(item)
     for line in [*page.lines, Text()]:
         out.print(line)
 
@@ -133,6 +135,11 @@ class _Page:
         self._ruled(f"━━ {item.number} ━━", (), words, "bold red")
         self._field("REASON", harmless(item.reason))
         self._field("CODE", item.code, "dim")
+
+    def expired(self, item: Expired) -> None:
+        numbers = f"{item.first}" if item.first == item.last else f"{item.first} to {item.last}"
+        self._ruled(f"━━ {numbers} ━━", (), "EXPIRED before read", "bold yellow")
+        self._field("REASON", "expired and removed by the broker before this consumer read")
 
     def _heading(self, item: ReceivedBulletin) -> None:
         it = item.bulletin

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from broker.client.agency import Agency
     from broker.client.items import (
         Evidence,
+        Expired,
         FeedItem,
         Posted,
         Received,
@@ -35,6 +36,7 @@ __all__ = [
     "Answer",
     "Delivered",
     "Evidence",
+    "Expired",
     "FeedItem",
     "Overview",
     "Posted",

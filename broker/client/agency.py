@@ -26,7 +26,7 @@ from broker.client.assembly import Assembly, load_trust
 from broker.client.backoff import Patience, may_succeed_later
 from broker.client.clock import Clock
 from broker.client.feed import Feed, Wanted
-from broker.client.items import FeedItem, Posted, ReceivedBulletin
+from broker.client.items import FeedItem, Posted, Received, ReceivedBulletin, Unverified
 from broker.client.lookups import Overview, Reach
 from broker.client.own_keys import OwnKeys
 from broker.client.place import PlaceFile
@@ -209,7 +209,7 @@ class Agency:
         self._feeds.add(items)
         return items
 
-    async def item(self, number: int) -> FeedItem:
+    async def item(self, number: int) -> Received | Unverified:
         """Give one item of the inbox by its number. Raises `NotFound`."""
         return await self._made.lookups.item(number)
 

@@ -1,6 +1,6 @@
 """What comes from the broker, in order, from either way of reading: pages of the inbox, or the live feed.
 
-Both give the same four things, an entry before its first item, and prove nothing by themselves: all go
+Both give the same few things, an entry before its first item, and prove nothing by themselves: all go
 through one `InboxWalk`. A source is asked from a position and keeps what has arrived and was not taken yet.
 """
 
@@ -46,7 +46,14 @@ class EpochSeen:
     epoch: bytes
 
 
-Arrival = Entry | Item | dsse.Envelope | EpochSeen
+@dataclass(frozen=True, slots=True)
+class FloorSeen:
+    """A signed floor: the inbox begins behind the number that was asked for."""
+
+    envelope: dsse.Envelope
+
+
+Arrival = Entry | Item | dsse.Envelope | EpochSeen | FloorSeen
 """An envelope is a signed head."""
 
 
@@ -108,6 +115,8 @@ class PageSource:
     @staticmethod
     def _unfold(page: Page) -> list[Arrival]:
         found: list[Arrival] = [EpochSeen(page.epoch)]
+        if page.floor is not None:
+            found.append(FloorSeen(page.floor))
         items = deque(page.items)
         for entry in page.entries:
             found.append(entry)
@@ -186,11 +195,13 @@ def read_event(event: Event) -> list[Arrival]:
 
     Raises `Malformed`, or the error that a last `notice` names.
     """
-    if event.event not in (*KINDS, "head", "notice"):
+    if event.event not in (*KINDS, "floor", "head", "notice"):
         return []
     fields = strictjson.decode(event.data.encode(), max_bytes=_EVENT_BYTES)
     if event.event == "head":
         return [dsse.from_json(fields)]
+    if event.event == "floor":
+        return [FloorSeen(dsse.from_json(fields))]
     if not isinstance(fields, dict):
         raise Malformed("an event of the feed is not an object")
     if event.event == "notice":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.client import clock
-from broker.client.arrivals import Arrival, EpochSeen
+from broker.client.arrivals import Arrival, EpochSeen, FloorSeen
 from broker.client.inbox_check import Position
 from broker.client.place import Place, place_json
 from broker.client.private_files import write
@@ -48,4 +48,6 @@ def _shown(arrival: Arrival) -> dict[str, Any]:
         return {"item": {"number": arrival.number, "kind": arrival.kind} | stamp}
     if isinstance(arrival, EpochSeen):
         return {"epoch": arrival.epoch.hex()}
+    if isinstance(arrival, FloorSeen):
+        return {"floor": dsse.to_json(arrival.envelope)}
     return {"head": dsse.to_json(arrival)}

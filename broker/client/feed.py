@@ -2,8 +2,8 @@
 
 The one loop of both ways of reading. It asks the source, walks the inbox, opens each item, writes the place
 before an item is handed out and after the loop asks for the next, holds the registry to every head, and
-acknowledges. An item that does not verify is handed out as `Unverified`; a gap, a fork or a rollback stops
-everything, and what proves it is kept. A broker that is away is waited for: for ever when following, for a
+acknowledges. An item that does not verify is handed out as `Unverified`, numbers that expired before they
+were read as `Expired`; a gap, a fork or a rollback stops everything, and what proves it is kept. A broker that is away is waited for: for ever when following, for a
 while when draining.
 """
 
@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from broker.client.acknowledging import Acknowledger
-from broker.client.arrivals import Arrival, EpochSeen, FeedSource, PageSource, Source
+from broker.client.arrivals import Arrival, EpochSeen, FeedSource, FloorSeen, PageSource, Source
 from broker.client.backoff import Patience
 from broker.client.doubts import Doubt, DoubtfulItem
 from broker.client.evidence import keep_evidence
 from broker.client.inbox_check import FORGED, ROLLBACK, InboxWalk, Position, claimed_registry
-from broker.client.items import Answering, FeedItem, received, unverified
+from broker.client.items import Answering, Expired, FeedItem, received, unverified
 from broker.client.opening import Opener
 from broker.client.place import Place, PlaceFile
 from broker.client.state import State, check_consumer
@@ -101,7 +101,7 @@ class Feed:
                 item = None if arrival is None else await self._take(arrival)
                 if item is not None:
                     yield item
-                    handed += 1
+                    handed += not isinstance(item, Expired)
                     self._quiet_since = _now()
                     await self._finish()
                     if handed == self._wanted.count:
@@ -130,6 +130,8 @@ class Feed:
         if isinstance(arrival, EpochSeen):
             await self._see_epoch(arrival.epoch)
             return None
+        if isinstance(arrival, FloorSeen):
+            return await self._see_floor(arrival.envelope)
         if isinstance(arrival, Entry):
             self._walk.enter(arrival)
             return None
@@ -144,6 +146,19 @@ class Feed:
         await self._source.reset()
         if not await self._moved_to_new_epoch() or epoch != self._walk.position.epoch:
             raise InboxBroken(f"{FORGED}: the broker serves an epoch that is not the registry's")
+
+    async def _see_floor(self, envelope: dsse.Envelope) -> Expired | None:
+        trust = self._parts.trust
+        try:
+            skipped = self._walk.skip(envelope, trust.registry)
+        except InboxBroken:
+            # A broker's key may be newer than what is known here.
+            await self._persist(trust.refresh, reconnect=False)
+            skipped = self._walk.skip(envelope, trust.registry)
+        if skipped is None:
+            return None
+        log.warning("the numbers %d to %d expired before they were read", *skipped)
+        return Expired(*skipped)
 
     async def _see_head(self, envelope: dsse.Envelope) -> None:
         trust = self._parts.trust

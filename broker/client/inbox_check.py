@@ -5,11 +5,12 @@ stops everything, by `InboxBroken`, when they do not. Whether one item is authen
 (`item_check`), and never stops a feed.
 
 Invariants, for the next editor:
-- `after` grows by exactly one for each item taken, so no number comes twice and none is skipped;
+- `after` grows by exactly one for each item taken, so no number comes twice and none is left out unsaid;
 - an entry counts only when its chain follows from the chain at the end of the entry before it, and `at`,
   `chain` move only when the last number of an entry has been taken;
 - of an entry that was left half-read, the end and its chain are remembered: it cannot come again with other
   contents;
+- numbers are skipped by a broker's signed floor alone, never backwards, and whoever reads is told which;
 - the highest head ever seen binds: an entry may neither run over its number nor end there with another chain.
 
 A position without a chain (a reader that looks from a number it does not hold) checks numbers alone.
@@ -27,6 +28,7 @@ from broker.protocol import dsse
 from broker.protocol.chain import Reference, first_link, link
 from broker.protocol.delivery import Entry, Item
 from broker.protocol.head import HEAD_TYPE, Head, read_head
+from broker.protocol.history import FLOOR_TYPE, Floor, read_floor
 from broker.protocol.registry import Registry
 
 GAP = "gap"
@@ -96,6 +98,20 @@ def verify_head(envelope: dsse.Envelope, registry: Registry) -> Head:
     if head.exchange != registry.exchange:
         _break(FORGED, "a head of another exchange", registry.exchange.hex(), head.exchange.hex())
     return head
+
+
+def verify_floor(envelope: dsse.Envelope, registry: Registry) -> Floor:
+    """Give a floor that a broker of the exchange signed. Raises `InboxBroken`."""
+    try:
+        floor = read_floor(envelope.payload)
+        signed_by(envelope, registry, at=floor.at, role="broker", kind=FLOOR_TYPE)
+    except HarkaraError as error:
+        raise InboxBroken(
+            f"{FORGED}: a floor is not signed by a broker of the exchange: {error.detail}"
+        ) from None
+    if floor.exchange != registry.exchange:
+        _break(FORGED, "a floor of another exchange", registry.exchange.hex(), floor.exchange.hex())
+    return floor
 
 
 def claimed_registry(envelope: dsse.Envelope) -> int:
@@ -177,6 +193,22 @@ class InboxWalk:
         self._position = replace(here, after=item.number, at=item.number, chain=chain, unfinished=None)
         self._entry = self._end = None
 
+    def skip(self, envelope: dsse.Envelope, registry: Registry) -> tuple[int, int] | None:
+        """Take a signed floor: the position moves up to it. Gives the first and the last number that were
+        skipped, None when there was none. Raises `InboxBroken`.
+        """
+        floor, here = verify_floor(envelope, registry), self._position
+        if floor.agency != self._agency or floor.epoch != here.epoch:
+            _break(FORGED, "a floor of another inbox", f"{self._agency}", f"{floor.agency}")
+        if floor.number < here.after:
+            _break(FORGED, "a floor below what was read", f"at least {here.after}", f"number {floor.number}")
+        self._hold_floor(floor)
+        self._position = replace(
+            here, after=floor.number, at=floor.number, chain=floor.chain, unfinished=None
+        )
+        self._entry = self._end = None
+        return (here.after + 1, floor.number) if floor.number > here.after else None
+
     def stamped(self, taken_at: int) -> None:
         """Remember the time of a verified stamp (µs): later ones may lag the latest by little only."""
         self._position = replace(self._position, taken_at=max(self._position.taken_at, taken_at))
@@ -204,6 +236,19 @@ class InboxWalk:
             _break(FORK, "the head has another history", "the chain of what came", "another chain")
         self._position = replace(here, head=SeenHead(head, envelope))
         return head
+
+    def _hold_floor(self, floor: Floor) -> None:
+        """Hold a floor to what is known of the chain where it lies."""
+        here = self._position
+        known = [EntryEnd(here.at, here.chain)] if here.chain is not None else []
+        known += [end for end in (here.unfinished,) if end is not None]
+        if here.head is not None and here.head.head.epoch == floor.epoch:
+            known.append(EntryEnd(here.head.head.number, here.head.head.chain))
+        for end in known:
+            if end.number == floor.number and end.chain != floor.chain:
+                _break(FORK, "a floor has another history", "the chain of what came", "another chain")
+        if here.at < here.after and here.unfinished and floor.number < here.unfinished.number:
+            _break(FORK, "a floor inside an entry", f"at least {here.unfinished.number}", f"{floor.number}")
 
     def _hold_to_memory(self, entry: Entry, end: EntryEnd) -> None:
         unfinished = self._position.unfinished

@@ -1,4 +1,5 @@
-"""What a feed yields: a verified bulletin, a verified receipt, or the fact that an item did not verify.
+"""What a feed yields: a verified bulletin, a verified receipt, the fact that an item did not verify, or that
+some expired before they were read.
 
 An `Unverified` has number and reason and never content. The other two hold only what passed every check of
 `item_check`; what proves it (statement, stamp, sealed header) is kept with them for `harkara export`.
@@ -168,8 +169,29 @@ class Unverified:
     redelivered: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The numbers `first` to `last` expired before this consumer read them, and the broker has removed them:
+    its signed word for it was verified.
+    """
+
+    first: int
+    last: int
+    redelivered: bool = False
+
+    @property
+    def number(self) -> int:
+        """Give the last of them: the feed goes on behind it."""
+        return self.last
+
+    @property
+    def kind(self) -> str:
+        """Give `expired`: what they were is not known any more."""
+        return "expired"
+
+
 Received = ReceivedBulletin | ReceivedReceipt
-FeedItem = ReceivedBulletin | ReceivedReceipt | Unverified
+FeedItem = ReceivedBulletin | ReceivedReceipt | Unverified | Expired
 
 
 def received(

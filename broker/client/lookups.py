@@ -12,12 +12,20 @@ from urllib.parse import quote
 
 import msgspec
 
-from broker.client.arrivals import PageSource
+from broker.client.arrivals import FloorSeen, PageSource
 from broker.client.backoff import Patience
 from broker.client.clock import Clock
 from broker.client.doubts import Doubt, DoubtfulItem
 from broker.client.inbox_check import InboxWalk, Position
-from broker.client.items import Answering, FeedItem, ReceivedBulletin, ReceivedReceipt, received, unverified
+from broker.client.items import (
+    Answering,
+    Received,
+    ReceivedBulletin,
+    ReceivedReceipt,
+    Unverified,
+    received,
+    unverified,
+)
 from broker.client.opening import Opener
 from broker.client.own_keys import OwnKeys
 from broker.client.subscription_memory import SubscriptionMemory
@@ -101,7 +109,7 @@ class Lookups:
             raise NotAuthentic("the broker gave another bulletin than the one asked for")
         return found
 
-    async def item(self, number: int) -> FeedItem:
+    async def item(self, number: int) -> Received | Unverified:
         """Give the item of a number of this agency's inbox, without moving any place. Raises `NotFound`."""
         position = Position.looking(self._trust.registry.epoch, number - 1)
         walk, source = (
@@ -112,6 +120,8 @@ class Lookups:
         async def find() -> Item:
             await source.reset()
             while (arrival := await source.next(position, 0.0)) is not None:
+                if isinstance(arrival, FloorSeen):
+                    raise NotFound(f"item {number} of the inbox has expired")
                 if isinstance(arrival, Entry):
                     walk.enter(arrival)
                 elif isinstance(arrival, Item):

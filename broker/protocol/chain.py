@@ -37,8 +37,20 @@ def entry_mac(
     first: int,
     last: int,
     chain: bytes,
-    positions: Sequence[str],
+    places: Sequence[str],
 ) -> bytes:
-    """Give HMAC-SHA256 under the store key over an entry, its chain and the log positions of its items."""
-    covered = encoding.pack("entry", exchange, epoch, agency, first, last, chain, list(positions))
+    """Give HMAC-SHA256 under the store key over an entry, its chain and the places of its items: of each, its
+    position in the log, a space, and when it expires (µs).
+    """
+    covered = encoding.pack("entry", exchange, epoch, agency, first, last, chain, list(places))
+    return hmac.digest(store_key, covered, "sha256")
+
+
+def floor_mac(
+    store_key: bytes, exchange: bytes, epoch: bytes, agency: str, number: int, chain: bytes, position: str
+) -> bytes:
+    """Give HMAC-SHA256 under the store key over where an inbox begins: the last number that was trimmed, the
+    chain there, and the log position of its item.
+    """
+    covered = encoding.pack("stored floor", exchange, epoch, agency, number, chain, position)
     return hmac.digest(store_key, covered, "sha256")

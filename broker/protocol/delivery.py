@@ -60,13 +60,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of an inbox. `head` stands when the inbox was read to its end."""
+    """One answer of an inbox. `head` stands when the inbox was read to its end, `floor` when it begins behind
+    the number that was asked for: what came before has expired.
+    """
 
     agency: str
     epoch: bytes
     entries: tuple[Entry, ...]
     items: tuple[Item, ...]
     head: dsse.Envelope | None
+    floor: dsse.Envelope | None = None
 
 
 _ITEM = Row((int, str, Maybe(Row((bytes, bytes, Bin(WRAP_BYTES), bytes))), Maybe(str)))
@@ -82,18 +85,20 @@ def pack_page(page: Page) -> bytes:
         [[e.first, e.last, [list(r) for r in e.references]] for e in page.entries],
         [[i.number, i.kind, _body_row(i.body), i.withheld] for i in page.items],
         dsse.to_bytes(page.head) if page.head else None,
+        dsse.to_bytes(page.floor) if page.floor else None,
     )
 
 
 def read_page(record: bytes) -> Page:
     """Read what `pack_page` gave. Raises `Malformed`."""
-    agency, epoch, entries, items, head = encoding.unpack(
+    agency, epoch, entries, items, head, floor = encoding.unpack(
         record,
         "page",
         str,
         Bin(EPOCH_BYTES),
         ListOf(_ENTRY),
         ListOf(_ITEM),
+        Maybe(bytes),
         Maybe(bytes),
         max_bytes=PAGE_BYTES,
     )
@@ -105,6 +110,7 @@ def read_page(record: bytes) -> Page:
         ),
         tuple(Item(number, kind, _read_body(body), withheld) for number, kind, body, withheld in items),
         dsse.from_bytes(head) if head is not None else None,
+        dsse.from_bytes(floor) if floor is not None else None,
     )
 
 
@@ -116,7 +122,10 @@ def page_json(page: Page) -> dict[str, Any]:
         "entries": [entry_json(entry) for entry in page.entries],
         "items": [item_json(item) for item in page.items],
     }
-    return found | {"head": dsse.to_json(page.head)} if page.head else found
+    for name, envelope in (("floor", page.floor), ("head", page.head)):
+        if envelope is not None:
+            found[name] = dsse.to_json(envelope)
+    return found
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
@@ -149,7 +158,7 @@ def body_json(body: Body) -> dict[str, Any]:
 def read_page_json(value: object) -> Page:
     """Read what `page_json` gave, decoded. Raises `Malformed`."""
     fields = _object(value, "")
-    head = fields.get("head")
+    head, floor = fields.get("head"), fields.get("floor")
     return Page(
         _text(fields.get("agency"), "/agency"),
         dsse.decode_hex(fields.get("epoch"), "/epoch", EPOCH_BYTES),
@@ -159,6 +168,7 @@ def read_page_json(value: object) -> Page:
         ),
         tuple(read_item_json(e, f"/items/{i}") for i, e in enumerate(_list(fields.get("items"), "/items"))),
         dsse.from_json(head, "/head") if head is not None else None,
+        dsse.from_json(floor, "/floor") if floor is not None else None,
     )
 
 

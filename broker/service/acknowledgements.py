@@ -16,6 +16,7 @@ from broker.protocol.answers import ACKNOWLEDGEMENT_TYPE, read_acknowledgement
 from broker.protocol.chain import first_link
 from broker.service.allowance import Allowance
 from broker.service.clock import Clock
+from broker.service.inbox_proof import InboxProof
 from broker.service.store_word import from_the_store
 from broker.service.trust import Trust
 from broker.store.inboxes import Inboxes
@@ -26,11 +27,18 @@ class Acknowledgements:
     """Takes acknowledgements."""
 
     def __init__(
-        self, trust: Trust, inboxes: Inboxes, members: Members, clock: Clock, allowance: Allowance
+        self,
+        trust: Trust,
+        inboxes: Inboxes,
+        members: Members,
+        proof: InboxProof,
+        clock: Clock,
+        allowance: Allowance,
     ) -> None:
         self._trust = trust
         self._inboxes = inboxes
         self._members = members
+        self._proof = proof
         self._clock = clock
         self._allowance = allowance
 
@@ -64,11 +72,19 @@ class Acknowledgements:
             if entry is None:
                 with from_the_store("head"):
                     head = await self._inboxes.head(agency)
-                raise CursorNotOurs(
-                    "no entry of the inbox ends at this number",
-                    Problem("/number", f"an entry's end, at most {head.number if head else 0}", str(number)),
-                )
-            expected = entry.chain
+                    self._proof.check_floor(agency, head)
+                if head is not None and number < head.floor_number:
+                    return  # trimmed: nothing is left to compare it with
+                if head is None or number != head.floor_number:
+                    raise CursorNotOurs(
+                        "no entry of the inbox ends at this number",
+                        Problem(
+                            "/number", f"an entry's end, at most {head.number if head else 0}", str(number)
+                        ),
+                    )
+                expected = head.floor_chain
+            else:
+                expected = entry.chain
         if held != expected:
             raise RolledBack(
                 "the inbox has another chain at this number", Problem("/chain", expected.hex(), held.hex())

@@ -20,6 +20,7 @@ from broker.protocol.registry import Registry
 from broker.service.allowance import Allowance
 from broker.service.clock import Clock
 from broker.service.cursor import Cursor
+from broker.service.floors import Floors
 from broker.service.heads import Heads
 from broker.service.reading import Reading, Window
 from broker.service.shared_json import SharedJson
@@ -36,7 +37,7 @@ WINDOW_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One event: `bulletin` and `receipt` have their number as `id`; `head`, `notice` and `ping`
+    """One event: `bulletin` and `receipt` have their number as `id`; `floor`, `head`, `notice` and `ping`
     have none. `data` is for one encoder: parts of an item stand encoded already (`SharedJson`).
     """
 
@@ -53,6 +54,7 @@ class Feeds:
         trust: Trust,
         reading: Reading,
         heads: Heads,
+        floors: Floors,
         ticks: Ticks,
         clock: Clock,
         allowance: Allowance,
@@ -60,6 +62,7 @@ class Feeds:
         self._trust = trust
         self._reading = reading
         self._heads = heads
+        self._floors = floors
         self._ticks = ticks
         self._clock = clock
         self._allowance = allowance
@@ -85,9 +88,12 @@ class Feeds:
             window = await self._read(agency, kid, cursor)
             feed = _Feed(cursor.after, self._json)
             while True:
-                for event in feed.items(window):
-                    yield event
                 try:
+                    if window.floor is not None:
+                        floor = self._floors.sign(agency, *window.floor)
+                        yield feed.floor(window.floor[0], floor)
+                    for event in feed.items(window):
+                        yield event
                     if window.at_end:
                         if feed.head_is_due(window):
                             head = await self._heads.sign(agency, window.number, window.chain)
@@ -139,6 +145,11 @@ class _Feed:
             self.after = item.number
             self._spoke_at = time.monotonic()
             yield FeedEvent(item.kind, item.number, fields)
+
+    def floor(self, number: int, floor: dsse.Envelope) -> FeedEvent:
+        self.after = self._entry_told = number
+        self._spoke_at = time.monotonic()
+        return FeedEvent("floor", None, dsse.to_json(floor))
 
     def head_is_due(self, window: Window) -> bool:
         return window.number != self._head_told and time.monotonic() >= self._head_at + HEAD_SECONDS

@@ -50,10 +50,12 @@ class InboxChecks:
         for agency, bytes_of_head in packed.items():
             try:
                 head = unpack_head(bytes_of_head)
+                self._proof.check_floor(agency, head)
             except NotAuthentic as error:
                 checks.append(_broken(agency, error))
                 continue
             read = acknowledged[agency][0] if agency in acknowledged else 0
+            read = max(read, head.floor_number if head else 0)  # what was trimmed nobody can read any more
             backlogs[agency] = waiting = max(0, (head.number if head else 0) - read)
             checks.append(_backlog(agency, waiting))
             if waiting:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
+from dataclasses import replace
 
 from broker.errors import InboxBroken, Malformed
-from broker.protocol.chain import entry_mac, first_link, link
+from broker.protocol.chain import entry_mac, first_link, floor_mac, link
 from broker.service.references import (
     REFERENCES_PER_ENTRY,
     InboxReference,
@@ -47,8 +48,36 @@ class InboxProof:
             mac = self._mac(agency, first, number, chain, part)
             entries.append(InboxEntry(first, number, chain, mac, pack_references(part)))
         last = references[-1]
-        floor = (head.floor_number, head.floor_chain) if head else (0, self.first_chain(agency))
-        return Move(agency, head, Head(number, chain, last.position, last.digest, *floor), tuple(entries))
+        begun = head or Head(0, chain, last.position, last.digest, 0, self.first_chain(agency))
+        after = replace(begun, number=number, chain=chain, position=last.position, digest=last.digest)
+        return Move(agency, head, after, tuple(entries))
+
+    def raise_floor(self, agency: str, head: Head, number: int, chain: bytes, position: str) -> Head:
+        """Give a checked head with its floor at the end of an entry that was checked and has expired.
+        `position` is the last one of that entry in the log.
+        """
+        mac = floor_mac(self._store_key, self._exchange, self._epoch, agency, number, chain, position)
+        return replace(head, floor_number=number, floor_chain=chain, floor_position=position, floor_mac=mac)
+
+    def check_floor(self, agency: str, head: Head | None) -> None:
+        """Make sure that an inbox begins where the broker trimmed it. Raises `InboxBroken`.
+
+        Nothing of a head's floor may be believed before: an insider at the store could drop what stands below
+        a floor of its own.
+        """
+        if head is None or head.floor_number == 0:
+            return
+        mac = floor_mac(
+            self._store_key,
+            self._exchange,
+            self._epoch,
+            agency,
+            head.floor_number,
+            head.floor_chain,
+            head.floor_position,
+        )
+        if head.floor_number >= head.number or not hmac.compare_digest(mac, head.floor_mac):
+            raise InboxBroken(f"the inbox of {agency} has a floor at {head.floor_number} that is not ours")
 
     def open(
         self, agency: str, entry: InboxEntry, previous_chain: bytes | None = None
@@ -79,6 +108,7 @@ class InboxProof:
         `newest_first` is at least the two newest entries up to the head's number, where the inbox has so
         many. Raises `InboxBroken`.
         """
+        self.check_floor(agency, head)
         if not newest_first or newest_first[0].last != head.number:
             raise InboxBroken(f"the inbox of {agency} lacks the entry that ends at {head.number}")
         end = newest_first[0]
@@ -97,8 +127,8 @@ class InboxProof:
     def _mac(
         self, agency: str, first: int, last: int, chain: bytes, references: Sequence[InboxReference]
     ) -> bytes:
-        positions = [reference.position for reference in references]
-        return entry_mac(self._store_key, self._exchange, self._epoch, agency, first, last, chain, positions)
+        places = [f"{reference.position} {reference.expires_at}" for reference in references]
+        return entry_mac(self._store_key, self._exchange, self._epoch, agency, first, last, chain, places)
 
     @staticmethod
     def _broken(agency: str, entry: InboxEntry, reason: str) -> InboxBroken:

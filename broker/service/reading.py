@@ -30,9 +30,11 @@ from broker.protocol.limits import PAGE_BYTES
 from broker.service.bodies import Bodies
 from broker.service.clock import Clock
 from broker.service.cursor import Cursor
+from broker.service.floors import Floors
 from broker.service.heads import Heads
 from broker.service.inbox_proof import InboxProof
 from broker.service.references import InboxReference
+from broker.service.sweeper import SWEPT_AFTER_US
 from broker.service.trust import Trust
 from broker.store.inboxes import Inboxes
 from broker.store.records import Head as StoredHead
@@ -65,13 +67,16 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Items with the entries that they stand in. `number` and `chain` are the end of the whole inbox."""
+    """Items with the entries that they stand in. `number` and `chain` are the end of the whole inbox, `floor`
+    where it begins when that is behind the cursor: what came before has expired.
+    """
 
     entries: tuple[Entry, ...]
     items: tuple[Item, ...]
     number: int
     chain: bytes
     at_end: bool
+    floor: tuple[int, bytes] | None = None
 
 
 class Reading:
@@ -86,6 +91,7 @@ class Reading:
         proof: InboxProof,
         bodies: Bodies,
         heads: Heads,
+        floors: Floors,
         clock: Clock,
     ) -> None:
         self._trust = trust
@@ -94,6 +100,7 @@ class Reading:
         self._proof = proof
         self._bodies = bodies
         self._heads = heads
+        self._floors = floors
         self._clock = clock
         self._proven: dict[str, tuple[int, bytes]] = {}
         """Number and chain of each agency's inbox where its end was last held to its entries."""
@@ -105,11 +112,12 @@ class Reading:
         """
         found = await self.window(agency, cursor, limit, FILL_BYTES)
         head = await self._heads.sign(agency, found.number, found.chain) if found.at_end else None
-        return Page(agency, self._trust.registry.epoch, found.entries, found.items, head)
+        floor = self._floors.sign(agency, *found.floor) if found.floor else None
+        return Page(agency, self._trust.registry.epoch, found.entries, found.items, head, floor)
 
     async def window(self, agency: str, cursor: Cursor, limit: int, most_bytes: int) -> Window:
         """Give at most `limit` items after the cursor, of about `most_bytes` but always one, and whether they
-        reach the end of the inbox.
+        reach the end of the inbox. A cursor below the floor is served from the floor on.
 
         Raises `RolledBack` when the reader's chain is not one of this inbox, `CursorNotOurs` when its numbers
         are not, `StoreTampered` when the inbox does not verify, `NotFound` when the agency is no active
@@ -121,18 +129,21 @@ class Reading:
         limit = max(1, min(limit, ITEMS_PER_PAGE))
         with _told(agency):
             head, entries = await self._inboxes.window(agency, cursor.after, limit)
+            self._proof.check_floor(agency, head)
         await self._check_cursor(agency, cursor, head)
+        floor = (head.floor_number, head.floor_chain) if head and cursor.after < head.floor_number else None
+        after = floor[0] if floor else cursor.after
         end, chain_there = (head.number, head.chain) if head else (0, self._proof.first_chain(agency))
         with _told(agency):
             # An entry holds up to 64 numbers: so many entries are more than so many items need.
-            needed = [entry for entry in entries if entry.first <= cursor.after + limit]
-            verified = await self._verify(agency, needed, head, cursor.after)
-            if cursor.after == end:
+            needed = [entry for entry in entries if entry.first <= after + limit]
+            verified = await self._verify(agency, needed, head, after)
+            if after == end:
                 await self._prove_end(agency, head)
-        items = await self._items(agency, verified, cursor.after, limit, most_bytes)
-        last = items[-1].number if items else cursor.after
+        items = await self._items(agency, verified, after, limit, most_bytes)
+        last = items[-1].number if items else after
         touched = tuple(v.as_entry() for v in verified if v.entry.first <= last)
-        return Window(touched, tuple(items), end, chain_there, at_end=last == end)
+        return Window(touched, tuple(items), end, chain_there, at_end=last == end, floor=floor)
 
     async def wait(self, agency: str, after: int, seconds: float) -> None:
         """Return when there may be an item after number `after`, or after `seconds`."""
@@ -148,7 +159,9 @@ class Reading:
 
     async def _check_cursor(self, agency: str, cursor: Cursor, head: StoredHead | None) -> None:
         end = head.number if head else 0
-        if cursor.chain is not None:
+        # Below the floor nothing is left that a chain could be compared with; the beginning is always known.
+        below = head is not None and 0 < cursor.at < head.floor_number
+        if cursor.chain is not None and not below:
             there = await self._chain_at(agency, cursor.at, head)
             if cursor.at > end or (there is not None and not hmac.compare_digest(there, cursor.chain)):
                 raise RolledBack(
@@ -230,7 +243,8 @@ class Reading:
             part = numbered[start : start + BODIES_AT_ONCE]
             bodies = await self._bodies.of([reference.item for _, reference in part])
             for (number, reference), body in zip(part, bodies, strict=True):
-                if body is None or body.digest != reference.digest:
+                expired = reference.expires_at <= self._clock() - SWEPT_AFTER_US
+                if expired or body is None or body.digest != reference.digest:
                     items.append(
                         Item(number, reference.kind, None, self._why_gone(agency, number, reference))
                     )

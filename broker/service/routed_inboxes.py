@@ -126,13 +126,17 @@ class RoutedInboxes:
         return found
 
     async def _walk_back(self, agency: str) -> Place | None:
-        """Give the newest place in an inbox, from its head's own number back, that the log still holds."""
+        """Give the newest place in an inbox, from its head's own number back, that the log still holds.
+
+        Below its floor an inbox had whatever the log has up to there: that is not put in again.
+        """
         async for _, references in self._backwards(agency):
             places = [Place(r.position, r.digest) for r in reversed(references)]
             found = newest_held(places, await self._routing.holds(places))
             if found:
                 return found
-        return None
+        head = self._heads[agency]
+        return Place(head.floor_position, b"") if head and head.floor_number else None
 
     async def _backwards(self, agency: str) -> AsyncIterator[tuple[InboxEntry, list[InboxReference]]]:
         """Give the entries from the head's own number back, each proven by the chain of the one before.

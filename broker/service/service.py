@@ -21,6 +21,7 @@ from broker.service.checkup import Checkup
 from broker.service.clock import Clock
 from broker.service.feeds import Feeds
 from broker.service.fetching import Fetching
+from broker.service.floors import Floors
 from broker.service.heads import Heads
 from broker.service.inbox_checks import InboxChecks
 from broker.service.inbox_proof import InboxProof
@@ -34,6 +35,7 @@ from broker.service.receipts import Receipts
 from broker.service.router import Router
 from broker.service.sealing import Sealer
 from broker.service.subscriptions import Subscriptions
+from broker.service.sweeper import Sweeper
 from broker.service.trust import Trust
 from broker.service.vault import Vault
 from broker.store.cancelling import end
@@ -100,6 +102,7 @@ class Service:
             allowance=self.allowance,
         )
         heads = Heads(self.trust, identity, store.members, self.subscriptions, clock)
+        floors = Floors(self.trust, identity, clock)
         self.reading = Reading(
             trust=self.trust,
             inboxes=store.inboxes,
@@ -107,11 +110,13 @@ class Service:
             proof=proof,
             bodies=bodies,
             heads=heads,
+            floors=floors,
             clock=clock,
         )
-        self.feeds = Feeds(self.trust, self.reading, heads, store.ticks, clock, self.allowance)
+        self.sweeper = Sweeper(store, proof, clock)
+        self.feeds = Feeds(self.trust, self.reading, heads, floors, store.ticks, clock, self.allowance)
         self.acknowledgements = Acknowledgements(
-            self.trust, store.inboxes, store.members, clock, self.allowance
+            self.trust, store.inboxes, store.members, proof, clock, self.allowance
         )
         self.checkup = Checkup(
             store=store,
@@ -130,6 +135,7 @@ class Service:
         self._started = False
         self._routing: asyncio.Task[None] | None = None
         self._sampling: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self, registry: dsse.Envelope, entitlements: dsse.Envelope) -> None:
         """Put the registry into force and start to route. Raises what `Trust.start` raises."""
@@ -140,7 +146,8 @@ class Service:
         self.store.before_writing(self.pair_keys.restore)
         self._routing = asyncio.create_task(self.router.run(), name="harkara-router")
         self._sampling = asyncio.create_task(self.lag.run(), name="harkara-lag")
-        for task in (*self.store.tasks, self._routing, self._sampling):
+        self._sweeping = asyncio.create_task(self.sweeper.run(), name="harkara-sweeper")
+        for task in (*self.store.tasks, self._routing, self._sampling, self._sweeping):
             task.add_done_callback(self._note_end)
 
     async def close(self) -> None:
@@ -149,8 +156,7 @@ class Service:
         if self._started:
             self.feeds.stop()
         await self.stop_routing()
-        if self._sampling is not None:
-            await end([self._sampling])
+        await end([task for task in (self._sampling, self._sweeping) if task is not None])
         await self.trust.close()
 
     async def stop_routing(self) -> None:

@@ -154,7 +154,9 @@ class Head:
     """The end of an inbox: its last number, the chain there, the last item's place; and where the inbox
     begins.
 
-    `floor_number` is the last number that was trimmed (0 when none was) and `floor_chain` the chain there.
+    `floor_number` is the last number that was trimmed (0 when none was), `floor_chain` the chain there,
+    `floor_position` where its item stood in the log, and `floor_mac` the broker's proof of all three. The
+    last two are empty as long as nothing was trimmed.
     """
 
     number: int
@@ -163,6 +165,8 @@ class Head:
     digest: bytes
     floor_number: int
     floor_chain: bytes
+    floor_position: str = ""
+    floor_mac: bytes = b""
 
     @property
     def last_item(self) -> Place:
@@ -226,6 +230,17 @@ class Lag:
 
     entries: int
     oldest_age: int
+
+
+# --- Trimming -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one step of a sweep did: `position` is where the next one goes on, None at the routed position."""
+
+    position: str | None
+    erased: int
 
 
 # --- Standing -----------------------------------------------------------------------------------------------

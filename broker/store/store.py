@@ -21,6 +21,7 @@ from broker.store.refusals import reading
 from broker.store.routing import Routing
 from broker.store.safety import check_server
 from broker.store.ticks import Ticks
+from broker.store.trimming import Trimming
 
 
 class Store:
@@ -36,6 +37,7 @@ class Store:
         self.members = Members(self.connections)
         self.routing = Routing(self.connections, replicas=replicas)
         self.committer = Committer(self.connections, replicas=replicas)
+        self.trimming = Trimming(self.connections)
         self.ticks = Ticks(self.connections, self.inboxes)
 
     @classmethod

@@ -140,7 +140,7 @@ def unpacked(compact: bytes) -> dict[str, Any]:
 
 def unpacked_page(body: bytes) -> dict[str, Any]:
     """Give a page in msgpack as the page in JSON."""
-    agency, epoch, entries, items, head = opened("page", body)
+    agency, epoch, entries, items, head, _ = opened("page", body)
     return {
         "agency": agency,
         "epoch": epoch.hex(),

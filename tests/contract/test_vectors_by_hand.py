@@ -289,7 +289,7 @@ def test_an_entry_mac_by_hand() -> None:
         given["first"],
         given["last"],
         raw(given["chain"]),
-        given["positions"],
+        given["places"],
     )
     assert raw(given["mac"]) == hmac.new(raw(given["store_key"]), covered, hashlib.sha256).digest()
 

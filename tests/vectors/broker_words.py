@@ -7,6 +7,7 @@ from typing import Any
 
 from broker.protocol import chain, dsse
 from broker.protocol.head import HEAD_TYPE, Head
+from broker.protocol.limits import HOUR_US
 from broker.protocol.sealing import SEAL_TYPE
 from broker.protocol.stamp import STAMP_TYPE
 from tests.exchange_fixtures import BROKER, FIA, MOI, NOW, fixed
@@ -157,9 +158,10 @@ def inbox_chain() -> Vector:
 def entry_mac() -> Vector:
     """Entry MAC."""
     first, last, _ = ENTRIES[1]
-    positions = ["1772357400001-0", "1772357400001-1", "1772357400003-0"]
+    when = ("1772357400001-0", "1772357400001-1", "1772357400003-0")
+    places = [f"{position} {NOW + HOUR_US}" for position in when]
     key, end = fixed("vectors store key"), _chains()[-1]
-    mac = chain.entry_mac(key, EXCHANGE.id, EPOCH, MOI, first, last, end, positions)
+    mac = chain.entry_mac(key, EXCHANGE.id, EPOCH, MOI, first, last, end, places)
 
     def refused(name: str, why: str, **given: Any) -> Refusal:
         return Refusal(name, why, "inbox-broken", given)
@@ -167,8 +169,8 @@ def entry_mac() -> Vector:
     return Vector(
         "entry-mac",
         "What the broker says",
-        'HMAC-SHA256 under the store key of F("harkara/1 entry", X, epoch, agency, f, n, cn, [log'
-        " position, …]): between brokers and their store only.",
+        'HMAC-SHA256 under the store key of F("harkara/1 entry", X, epoch, agency, f, n, cn, [place,'
+        " …]), place = log position, space, expiry in µs: between brokers and their store only.",
         "check an entry's MAC",
         {
             "store_key": key.hex(),
@@ -178,7 +180,7 @@ def entry_mac() -> Vector:
             "first": first,
             "last": last,
             "chain": end.hex(),
-            "positions": positions,
+            "places": places,
             "mac": mac.hex(),
         },
         [
@@ -187,9 +189,9 @@ def entry_mac() -> Vector:
             refused("other inbox", "an entry copied from another inbox", agency=FIA),
             refused("other numbers", "an entry moved up", first=first - 1, last=last - 1),
             refused(
-                "other positions",
+                "other places",
                 "an entry that stands for other items of the log",
-                positions=positions[::-1],
+                places=places[::-1],
             ),
         ],
     )

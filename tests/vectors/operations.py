@@ -211,7 +211,7 @@ def _entry_mac(given: Given) -> Given:
         given["first"],
         given["last"],
         raw(given, "chain"),
-        given["positions"],
+        given["places"],
     )
     if not hmac.compare_digest(mac, raw(given, "mac")):
         raise InboxBroken("the entry is not one of ours")
