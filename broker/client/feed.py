@@ -3,8 +3,8 @@
 The one loop of both ways of reading. It asks the source, walks the inbox, opens each item, writes the place
 before an item is handed out and after the loop asks for the next, holds the registry to every head, and
 acknowledges. An item that does not verify is handed out as `Unverified`, numbers that expired before they
-were read as `Expired`; a gap, a fork or a rollback stops everything, and what proves it is kept. A broker that is away is waited for: for ever when following, for a
-while when draining.
+were read as `Expired`; a gap, a fork or a rollback stops everything, and what proves it is kept. A broker
+that is away is waited for: for ever when following, for a while when draining.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,7 @@ PAGE = Page(
     head=HEAD,
 )
 EMPTY = Page(FIA, fixed("epoch", 16), (), (), HEAD)
+TRIMMED = replace(PAGE, floor=HEAD)
 PART = Page(FIA, fixed("epoch", 16), (ENTRY,), PAGE.items[:1], None)
 
 pages = st.builds(
@@ -83,7 +85,9 @@ pages = st.builds(
 )
 
 
-@pytest.mark.parametrize("page", [PAGE, EMPTY, PART], ids=["whole", "empty", "not-read-to-the-end"])
+@pytest.mark.parametrize(
+    "page", [PAGE, EMPTY, PART, TRIMMED], ids=["whole", "empty", "not-read-to-the-end", "trimmed"]
+)
 def test_a_page_is_read_back_from_both_forms(page: Page) -> None:
     assert read_page(pack_page(page)) == page
     assert read_page_json(strictjson.decode(json.dumps(page_json(page)).encode())) == page
@@ -217,23 +221,27 @@ def test_members_that_a_later_version_adds_are_no_error() -> None:
     assert read_page_json(page_json(PAGE) | {"later": {}}) == PAGE
 
 
+START = ("page", FIA, bytes(16))
 ROW = [5, BULLETIN, None, "recalled"]
 
 
 @pytest.mark.parametrize(
     "record",
     [
-        pytest.param(pack("page", FIA, bytes(15), [], [], None), id="a-short-epoch"),
-        pytest.param(pack("page", FIA, bytes(16), [[1, 2]], [], None), id="an-entry-without-references"),
-        pytest.param(pack("page", FIA, bytes(16), [[1, 1, [["bulletin", b""]]]], [], None), id="no-digest"),
-        pytest.param(pack("page", FIA, bytes(16), [], [ROW[:-1]], None), id="a-short-item"),
-        pytest.param(pack("page", FIA, bytes(16), [], [[5, BULLETIN, [b""] * 4, None]], None), id="no-wrap"),
+        pytest.param(pack("page", FIA, bytes(15), [], [], None, None), id="a-short-epoch"),
+        pytest.param(pack(*START, [[1, 2]], [], None, None), id="an-entry-without-references"),
+        pytest.param(pack(*START, [[1, 1, [["bulletin", b""]]]], [], None, None), id="no-digest"),
+        pytest.param(pack(*START, [], [ROW[:-1]], None, None), id="a-short-item"),
+        pytest.param(pack(*START, [], [[5, BULLETIN, [b""] * 4, None]], None, None), id="no-wrap"),
         pytest.param(
-            pack("page", FIA, bytes(16), [], [[5, BULLETIN, [b"", b"", bytes(64), b"stamp"], None]], None),
+            pack(
+                "page", FIA, bytes(16), [], [[5, BULLETIN, [b"", b"", bytes(64), b"stamp"], None]], None, None
+            ),
             id="a-stamp-that-is-no-envelope",
         ),
-        pytest.param(pack("page", FIA, bytes(16), [], [], b"head"), id="a-head-that-is-no-envelope"),
-        pytest.param(pack("page", FIA, bytes(16), [], []), id="a-field-too-few"),
+        pytest.param(pack(*START, [], [], b"head", None), id="a-head-that-is-no-envelope"),
+        pytest.param(pack(*START, [], [], None, b"floor"), id="a-floor-that-is-no-envelope"),
+        pytest.param(pack(*START, [], [], None), id="a-field-too-few"),
         pytest.param(pack_page(PAGE) + b"\0", id="a-byte-more"),
         pytest.param(b"", id="nothing"),
     ],

@@ -63,6 +63,13 @@ def swapped_digest() -> InboxEntry:
     return forged(references=pack_references(other))
 
 
+def shorter_life() -> InboxEntry:
+    """As an insider would, to have an honest broker trim what has not expired."""
+    other = references(3, 2)
+    other[0] = replace(other[0], expires_at=1)
+    return forged(references=pack_references(other))
+
+
 def recomputed_chain() -> InboxEntry:
     """As an insider would: another item, and a chain that follows, but no store key for the MAC."""
     other = references(7, 2)
@@ -82,6 +89,7 @@ def recomputed_chain() -> InboxEntry:
         pytest.param(
             forged(references=pack_references(references(3, 2)[::-1])), id="references in another order"
         ),
+        pytest.param(shorter_life(), id="an expiry moved"),
         pytest.param(swapped_digest(), id="another digest at the same position"),
         pytest.param(recomputed_chain(), id="another item with a recomputed chain"),
     ],
@@ -129,5 +137,38 @@ def test_a_head_that_does_not_end_its_inbox_is_refused(head: Head, newest_first:
 
 
 def test_an_inbox_may_begin_at_its_floor() -> None:
-    floor = replace(TWO.head, floor_number=3, floor_chain=ONE.head.chain)
+    floor = PROOF.raise_floor(AGENCY, TWO.head, 3, ONE.head.chain, ONE.head.position)
     PROOF.check_end(AGENCY, floor, TWO.entries)
+    more = PROOF.extend(AGENCY, floor, references(5, 1))
+    PROOF.check_end(AGENCY, more.head, [*more.entries, *TWO.entries])
+    PROOF.check_floor(AGENCY, more.head)
+
+
+TRIMMED = PROOF.raise_floor(AGENCY, TWO.head, 3, ONE.head.chain, ONE.head.position)
+OTHERS = InboxProof(b"o" * 32, EXCHANGE, EPOCH)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(replace(TRIMMED, floor_mac=b""), id="no MAC"),
+        pytest.param(replace(TRIMMED, floor_mac=b"m" * 32), id="another MAC"),
+        pytest.param(replace(TRIMMED, floor_number=4), id="raised"),
+        pytest.param(replace(TRIMMED, floor_chain=b"c" * 32), id="another chain"),
+        pytest.param(replace(TRIMMED, floor_position="9-0"), id="another position"),
+        pytest.param(
+            PROOF.raise_floor("pk.a2", TWO.head, 3, ONE.head.chain, ONE.head.position), id="another agency's"
+        ),
+        pytest.param(
+            OTHERS.raise_floor(AGENCY, TWO.head, 3, ONE.head.chain, ONE.head.position), id="another store key"
+        ),
+        pytest.param(
+            PROOF.raise_floor(AGENCY, TWO.head, 5, TWO.head.chain, TWO.head.position), id="at the end"
+        ),
+    ],
+)
+def test_a_floor_that_the_broker_did_not_make_is_refused(head: Head) -> None:
+    with pytest.raises(InboxBroken, match="floor"):
+        PROOF.check_floor(AGENCY, head)
+    with pytest.raises(InboxBroken):
+        PROOF.check_end(AGENCY, head, TWO.entries)

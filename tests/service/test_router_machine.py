@@ -1,4 +1,6 @@
-"""Any order of posts, ticks by several routers, lost connections, crashes and lost tails, on a real store."""
+"""Any order of posts, ticks by several routers, sweeps, lost connections, crashes and lost tails, on a real
+store.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,16 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from structlog.testing import capture_logs
 
 from broker.errors import HarkaraError
+from broker.service.clock import now
+from broker.service.sweeper import Sweeper
 from broker.store import names
 from broker.store.records import Appended, Repeated
 from broker.store.store import Store
 from tests.proxies import NthBurst, Proxy, pass_all
-from tests.service.routing_world import AGENCIES, World, item_with, router_of
+from tests.service.routing_world import AGENCIES, EXPIRED_AT, PROOF, World, item_with, router_of
 from tests.snapshots import Snapshot
 from tests.stores import Server
 
@@ -50,6 +55,7 @@ class RoutingMachine(RuleBasedStateMachine):
         await self.proxy.__aenter__()
         self.stores = [await Store.open(self.server.url), await Store.open(self.proxy.url)]
         self.routers = [router_of(store) for store in self.stores]
+        self.sweepers = [Sweeper(store, PROOF, now) for store in self.stores]
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(asyncio.wait_for(work, 20))
@@ -57,6 +63,32 @@ class RoutingMachine(RuleBasedStateMachine):
     @rule(to=recipients)
     def post(self, to: list[str]) -> None:
         self.run(self.world.post(self.stores[0], to))
+
+    @rule(to=recipients)
+    def post_what_expires(self, to: list[str]) -> None:
+        self.run(self.world.post(self.stores[0], to, expires_at=EXPIRED_AT))
+
+    @rule(which=st.integers(0, 1))
+    def sweep(self, which: int) -> None:
+        with capture_logs() as told:
+            self.run(self.sweepers[which].sweep())
+        assert not [line for line in told if line["log_level"] == "error"]
+
+    @rule(n=st.integers(0, 12), what=st.sampled_from(["lose request", "lose reply"]))
+    def sweep_over_a_network_that_fails(self, n: int, what: str) -> None:
+        self.proxy.judge = NthBurst(n, what)
+        with contextlib.suppress(HarkaraError):
+            self.run(self.sweepers[1].sweep())
+        self.proxy.judge = pass_all
+
+    @rule()
+    def sweep_while_routing(self) -> None:
+        async def all_of_them() -> None:
+            await asyncio.gather(
+                *(router.tick() for router in self.routers), *(sweeper.sweep() for sweeper in self.sweepers)
+            )
+
+        self.run(all_of_them())
 
     @rule(to=recipients)
     def post_with_a_lost_reply(self, to: list[str]) -> None:
@@ -70,7 +102,7 @@ class RoutingMachine(RuleBasedStateMachine):
         self.world.posted += 1
         self.world.accepted.append((item.item, tuple(to)))
 
-    @precondition(lambda self: self.world.accepted)
+    @precondition(lambda self: self.world.accepted and self.world.accepted[-1][0] not in self.world.expired)
     @rule()
     def repeat(self) -> None:
         name, to = self.world.accepted[-1]
