@@ -50,6 +50,9 @@ FILL_BYTES = PAGE_BYTES // 2
 BODIES_AT_ONCE = 32
 """Bodies read from the store at a time. All that a page may hold would be 140 MB, most of it read in vain."""
 
+READS = 3
+"""How often an inbox is read that is trimmed meanwhile: what comes before an entry is a read of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
@@ -129,17 +132,37 @@ class Reading:
         limit = max(1, min(limit, ITEMS_PER_PAGE))
         with _told(agency):
             head, entries = await self._inboxes.window(agency, cursor.after, limit)
-            self._proof.check_floor(agency, head)
+            for _ in range(READS):
+                try:
+                    return await self._window(agency, cursor, limit, most_bytes, head, entries)
+                except (InboxBroken, RolledBack, CursorNotOurs):
+                    before, (head, entries) = (
+                        head,
+                        await self._inboxes.window(agency, cursor.after, limit),
+                    )
+                    if _floor_of(head) == _floor_of(before):
+                        raise
+            return await self._window(agency, cursor, limit, most_bytes, head, entries)
+
+    async def _window(
+        self,
+        agency: str,
+        cursor: Cursor,
+        limit: int,
+        most_bytes: int,
+        head: StoredHead | None,
+        entries: list[InboxEntry],
+    ) -> Window:
+        self._proof.check_floor(agency, head)
         await self._check_cursor(agency, cursor, head)
         floor = (head.floor_number, head.floor_chain) if head and cursor.after < head.floor_number else None
         after = floor[0] if floor else cursor.after
         end, chain_there = (head.number, head.chain) if head else (0, self._proof.first_chain(agency))
-        with _told(agency):
-            # An entry holds up to 64 numbers: so many entries are more than so many items need.
-            needed = [entry for entry in entries if entry.first <= after + limit]
-            verified = await self._verify(agency, needed, head, after)
-            if after == end:
-                await self._prove_end(agency, head)
+        # An entry holds up to 64 numbers: so many entries are more than so many items need.
+        needed = [entry for entry in entries if entry.first <= after + limit]
+        verified = await self._verify(agency, needed, head, after)
+        if after == end:
+            await self._prove_end(agency, head)
         items = await self._items(agency, verified, after, limit, most_bytes)
         last = items[-1].number if items else after
         touched = tuple(v.as_entry() for v in verified if v.entry.first <= last)
@@ -262,6 +285,10 @@ class Reading:
             return "expired"
         log.error("body-missing", agency=agency, number=number)
         return "missing at the broker: call the operator"
+
+
+def _floor_of(head: StoredHead | None) -> int:
+    return head.floor_number if head else 0
 
 
 @contextmanager

@@ -15,13 +15,15 @@ from broker.errors import InboxBroken, NotAuthentic
 from broker.service.inbox_proof import InboxProof
 from broker.service.references import InboxReference
 from broker.service.routing_plan import is_settled, newest_held, start_after
-from broker.store.head import unpack_head
+from broker.store.head import pack_head, unpack_head
 from broker.store.inboxes import Inboxes
 from broker.store.records import Head, InboxEntry, Move, Place
 from broker.store.routing import Routing
 
 WALK_PAGE = 9
 """Inbox entries read at a time while walking back, the one before included that proves the last."""
+READS = 3
+"""How often an inbox is read that changes while it is: it was trimmed, or another router appended."""
 
 log = structlog.get_logger("harkara.router")
 
@@ -50,24 +52,48 @@ class RoutedInboxes:
     async def check(self, agencies: Iterable[str]) -> None:
         """Read and check the heads that are not known yet. Those of broken inboxes stay unknown."""
         unknown = [agency for agency in agencies if agency not in self._heads]
-        if not unknown:
-            return
+        packed = await self._inboxes.packed_heads(unknown) if unknown else {}
+        for _ in range(READS):
+            doubtful = await self._check(packed)
+            if not doubtful:
+                return
+            # Head and entries are two reads: what was trimmed between them looks broken, and is not.
+            again = await self._inboxes.packed_heads(doubtful)
+            for agency, error in doubtful.items():
+                if again[agency] == packed[agency]:
+                    self._note_broken(agency, error)
+            packed = {agency: head for agency, head in again.items() if head != packed[agency]}
+
+    async def _check(self, packed: Mapping[str, bytes | None]) -> dict[str, NotAuthentic]:
+        """Check these heads, and keep those that hold. Gives why the others do not."""
         heads: dict[str, Head | None] = {}
-        for agency, packed in (await self._inboxes.packed_heads(unknown)).items():
+        doubtful: dict[str, NotAuthentic] = {}
+        for agency, found in packed.items():
             try:
-                heads[agency] = unpack_head(packed)
+                heads[agency] = unpack_head(found)
             except NotAuthentic as error:
-                self._note_broken(agency, error)
+                doubtful[agency] = error
         ends = await self._inboxes.ends({a: head.number for a, head in heads.items() if head})
         for agency, head in heads.items():
             try:
                 if head is not None:
                     self._proof.check_end(agency, head, ends[agency])
             except InboxBroken as error:
-                self._note_broken(agency, error)
+                doubtful[agency] = error
             else:
                 self.broken.discard(agency)
                 self._heads[agency] = head
+        return doubtful
+
+    async def _has_moved(self, agency: str) -> bool:
+        """Tell whether the store has another head by now; then that one is checked and kept."""
+        known = pack_head(self._heads[agency])
+        packed = (await self._inboxes.packed_heads([agency]))[agency]
+        if (packed or b"") == known:
+            return False
+        self.forget([agency])
+        await self.check([agency])
+        return agency in self._heads
 
     async def starts(self, agencies: Iterable[str], routed_to: Mapping[str, Place]) -> dict[str, str]:
         """Give, for each inbox that is not settled, the position after which the log's items are due to it.
@@ -84,7 +110,7 @@ class RoutedInboxes:
         starts = {}
         for agency in unsettled:
             try:
-                anchor = ends[agency] if held.get(agency) else await self._walk_back(agency)
+                anchor = ends[agency] if held.get(agency) else await self._anchor(agency)
             except InboxBroken as error:
                 self._note_broken(agency, error)
             else:
@@ -122,8 +148,18 @@ class RoutedInboxes:
                 if len(found) == len(wanted):
                     break
         except InboxBroken as error:
-            self._note_broken(agency, error)
+            if not await self._has_moved(agency):
+                self._note_broken(agency, error)
         return found
+
+    async def _anchor(self, agency: str) -> Place | None:
+        for _ in range(READS):
+            try:
+                return await self._walk_back(agency)
+            except InboxBroken:
+                if not await self._has_moved(agency):
+                    raise
+        return await self._walk_back(agency)
 
     async def _walk_back(self, agency: str) -> Place | None:
         """Give the newest place in an inbox, from its head's own number back, that the log still holds.
