@@ -16,7 +16,7 @@ from broker.cli import rendering
 from broker.cli.feed_json import item_json
 from broker.cli.isolation import FSI, LRI, PDI, RLI, isolated
 from broker.cli.refusals import harmless
-from broker.client.items import FeedItem
+from broker.client.items import Expired, FeedItem
 from tests.cli import items
 
 URDU = "گوادر کے ساحل پر کشتی متوقع ہے"
@@ -187,6 +187,16 @@ def test_each_line_of_json_keeps_the_schema(item: FeedItem) -> None:
     validator = jsonschema_rs.Draft202012Validator(documents["urn:harkara:schema:feed"], registry=registry)
     found = json.loads(json.dumps(item_json(item)))
     assert [error.message for error in validator.iter_errors(found)] == []
+
+
+@pytest.mark.parametrize(
+    ("item", "told"), [(Expired(3, 7), "3 to 7"), (Expired(4, 4), "4")], ids=["several", "one"]
+)
+def test_numbers_that_expired_unread_are_told_in_words(item: Expired, told: str) -> None:
+    lines = shown(item).splitlines()
+    assert told in lines[0]
+    assert "EXPIRED" in lines[0]
+    assert max(cell_len(line) for line in lines) <= rendering.WIDTH
 
 
 def test_everything_of_a_bulletin_that_people_act_on_is_shown() -> None:

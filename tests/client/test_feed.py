@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from broker.client import FeedItem, ReceivedBulletin, Unverified
-from broker.errors import NotFound, RevokedKey, UnsafeConfiguration
+from broker.client import Expired, FeedItem, ReceivedBulletin, Unverified
+from broker.errors import HarkaraError, InboxBroken, NotFound, RevokedKey, UnsafeConfiguration
+from broker.protocol import delivery
+from broker.protocol.history import FLOOR_TYPE
+from broker.protocol.limits import DAY_US
+from broker.service import clock
 from broker.service.cursor import Cursor
+from broker.service.inbox_proof import InboxProof
+from broker.service.sweeper import Sweeper
 from tests.client.conftest import Broker, drain, until
 from tests.client.relay import Relay
 from tests.exchange_fixtures import FIA, ISLAMABAD, MOI, grant, identity, next_version
@@ -288,3 +295,69 @@ async def test_an_agency_is_not_told_of_others_items(broker: Broker) -> None:
         assert await drain(ministry) == []
         with pytest.raises(NotFound):
             await ministry.fetch(FIA, posted.id)
+
+
+async def post_apart(broker: Broker, count: int) -> None:
+    """Post one after another: each has an inbox entry of its own."""
+    async with broker.connect(FIA) as fia:
+        for n in range(count):
+            await fia.post(broker.document(correlations=[_mark(n)]))
+            await broker.arrived(ISLAMABAD, n + 1)
+
+
+async def sweep(broker: Broker) -> None:
+    """Sweep as in three days."""
+    exchange = broker.exchange
+    proof = InboxProof(exchange.store_key, exchange.id, exchange.registry.epoch)
+    await Sweeper(broker.service.store, proof, lambda: clock.now() + 3 * DAY_US).sweep()
+
+
+@pytest.mark.parametrize("follow", [True, False], ids=["live", "drained"])
+async def test_numbers_that_expired_before_they_were_read_are_told_and_the_feed_goes_on(
+    broker: Broker, follow: bool
+) -> None:
+    await post_apart(broker, 4)
+    async with broker.connect(ISLAMABAD) as police:
+        assert numbers(await drain(police, count=1)) == [1]
+        await sweep(broker)
+        items = [item async for item in police.feed(follow=follow, count=1)]
+        assert items[0] == Expired(2, 3)
+        assert numbers(items[1:]) == [4]
+        assert await drain(police) == []
+        assert numbers(await drain(police, after=0)) == [3, 4]
+        for number in (1, 2, 3):
+            with pytest.raises(NotFound, match="expired"):
+                await police.item(number)
+        assert (await police.item(4)).number == 4
+
+
+async def test_numbers_that_expired_are_told_again_to_whoever_broke_off(broker: Broker) -> None:
+    await post_apart(broker, 3)
+    await sweep(broker)
+    for _ in range(2):
+        async with broker.connect(ISLAMABAD) as police:
+            async for item in police.feed(follow=False):
+                assert item == Expired(1, 2)
+                break
+
+
+@pytest.mark.parametrize("signer", [FIA, None], ids=["signed by an agency", "taken out"])
+async def test_a_floor_that_is_no_brokers_stops_the_feed(
+    broker: Broker, relay: Relay, signer: str | None
+) -> None:
+    await post_apart(broker, 3)
+    await sweep(broker)
+
+    def lie(_: str, answer: bytes) -> bytes:
+        try:
+            page = delivery.read_page(answer)
+        except HarkaraError:
+            return answer
+        assert page.floor is not None
+        other = broker.exchange.signing(signer).sign(FLOOR_TYPE, page.floor.payload) if signer else None
+        return delivery.pack_page(replace(page, floor=other))
+
+    relay.change = lie
+    async with broker.connect(ISLAMABAD, url=relay.url) as police:
+        with pytest.raises(InboxBroken):
+            await drain(police)

@@ -21,6 +21,7 @@ from broker.protocol import dsse
 from broker.protocol.chain import first_link, link
 from broker.protocol.delivery import BULLETIN, Entry, Item
 from broker.protocol.head import HEAD_TYPE, Head
+from broker.protocol.history import FLOOR_TYPE, Floor
 from tests.exchange_fixtures import BROKER, FIA, ISLAMABAD, MOI, fixed, make_exchange
 
 EXCHANGE = make_exchange()
@@ -132,6 +133,81 @@ def test_a_reader_without_a_chain_checks_numbers_alone() -> None:
     entry, items = INBOX.entries[1], [Item(n, BULLETIN, None, "test") for n in (3, 4)]
     there = walk([entry, *items, INBOX.entries[2]], Position.looking(EPOCH, 2))
     assert (there.after, there.chain) == (4, None)
+
+
+def floor(number: int, chain: bytes, **changes: Any) -> dsse.Envelope:
+    """A broker's signed floor."""
+    said = Floor(EXCHANGE.id, EPOCH, ISLAMABAD, number, chain, EXCHANGE.now)
+    return EXCHANGE.signing(BROKER).sign(FLOOR_TYPE, replace(said, **changes).pack())
+
+
+HALF_READ = walk(INBOX.arrivals()[:4])
+"""Behind number 2, in the middle of the entry of 2 to 4."""
+
+
+@pytest.mark.parametrize(
+    ("position", "skipped"),
+    [
+        pytest.param(START, (1, 4), id="from the beginning"),
+        pytest.param(walk(INBOX.arrivals()[:2]), (2, 4), id="behind an entry"),
+        pytest.param(HALF_READ, (3, 4), id="inside an entry"),
+        pytest.param(Position.looking(EPOCH, 3), (4, 4), id="without a chain"),
+        pytest.param(walk(INBOX.arrivals()[:6]), None, id="at the floor"),
+    ],
+)
+def test_a_signed_floor_is_where_a_reader_goes_on_and_what_it_skipped_is_told(
+    position: Position, skipped: tuple[int, int] | None
+) -> None:
+    walking = InboxWalk(ISLAMABAD, position)
+    assert walking.skip(floor(4, INBOX.chains[1]), REGISTRY) == skipped
+    there = walking.position
+    assert (there.after, there.at, there.chain, there.unfinished) == (4, 4, INBOX.chains[1], None)
+    assert walk(INBOX.arrivals()[6:], there).after == 6
+
+
+@pytest.mark.parametrize(
+    ("envelope", "kind"),
+    [
+        pytest.param(floor(4, INBOX.chains[1], agency=MOI), FORGED, id="of another inbox"),
+        pytest.param(floor(4, INBOX.chains[1], epoch=fixed("e", 16)), FORGED, id="of another epoch"),
+        pytest.param(floor(4, INBOX.chains[1], exchange=fixed("y")), FORGED, id="of another exchange"),
+        pytest.param(
+            EXCHANGE.signing(FIA).sign(FLOOR_TYPE, floor(4, INBOX.chains[1]).payload),
+            FORGED,
+            id="signed by an agency",
+        ),
+        pytest.param(
+            EXCHANGE.signing(BROKER).sign(HEAD_TYPE, floor(4, INBOX.chains[1]).payload),
+            FORGED,
+            id="under another payload type",
+        ),
+        pytest.param(
+            replace(floor(4, INBOX.chains[1]), payload=floor(6, INBOX.chains[1]).payload),
+            FORGED,
+            id="changed after it was signed",
+        ),
+        pytest.param(INBOX.head(), FORGED, id="that is a head"),
+        pytest.param(floor(1, INBOX.chains[0]), FORGED, id="below what was read"),
+        pytest.param(floor(3, INBOX.chains[1]), FORK, id="inside the entry in hand"),
+        pytest.param(floor(4, OTHER.chains[1]), FORK, id="with another chain at an end in hand"),
+    ],
+)
+def test_a_reader_does_not_take_a_floor(envelope: dsse.Envelope, kind: str) -> None:
+    walking = InboxWalk(ISLAMABAD, HALF_READ)
+    with pytest.raises(InboxBroken, match=kind):
+        walking.skip(envelope, REGISTRY)
+    assert walking.position == HALF_READ
+
+
+def test_a_floor_with_another_history_than_was_read_is_a_fork() -> None:
+    with pytest.raises(InboxBroken, match=FORK):
+        InboxWalk(ISLAMABAD, walk(INBOX.arrivals())).skip(floor(6, OTHER.chains[-1]), REGISTRY)
+
+
+def test_a_floor_with_another_history_than_a_head_that_was_seen_is_a_fork() -> None:
+    seen = walk(INBOX.arrivals()).head
+    with pytest.raises(InboxBroken, match=FORK):
+        InboxWalk(ISLAMABAD, replace(START, head=seen)).skip(floor(6, OTHER.chains[-1]), REGISTRY)
 
 
 def without(*places: int) -> list[Arrival]:

@@ -30,6 +30,7 @@ from broker.protocol import dsse, times
 from broker.protocol.limits import DAY_US, HOUR_US, MINUTE_US
 from broker.protocol.stamp import read_stamp
 from broker.service import clock, lag
+from broker.service.cursor import Cursor
 from broker.service.service import Service
 from broker.store.store import Store
 from tests.exchange_fixtures import (
@@ -296,11 +297,11 @@ async def test_posts_stop_when_the_registry_is_past_its_grace_and_reading_goes_o
     store: Store, exchange: TestExchange
 ) -> None:
     service = await start_service(store, exchange)
+    over = exchange.registry.grace + MINUTE_US
     statement, _ = sign_bulletin(exchange, FIA)
     accepted = await service.posting.post(post_body(statement, None))
     await Reader(service, exchange, ISLAMABAD).items(1)
     await service.close()
-    over = exchange.registry.grace + MINUTE_US
     late = await start_service(store, exchange, clock=lambda: over)
     fresh, _ = sign_bulletin(exchange, FIA, sent=times.format(over), expires=times.format(over + HOUR_US))
     with pytest.raises(RegistryExpired):
@@ -309,7 +310,9 @@ async def test_posts_stop_when_the_registry_is_past_its_grace_and_reading_goes_o
     receipt = sign_receipt(exchange, ISLAMABAD, statement, sealed, at=times.format(over))
     with pytest.raises(RegistryExpired):
         await late.receipts.take(envelope_json(receipt))
-    assert await Reader(late, exchange, ISLAMABAD).statements(1) == [statement]
+    page = await late.reading.page(ISLAMABAD, Cursor())
+    assert [(item.number, item.withheld) for item in page.items] == [(1, "expired")]
+    assert Reader(late, exchange, ISLAMABAD).head_of(page).number == 1
     await late.close()
 
 
