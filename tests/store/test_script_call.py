@@ -25,7 +25,7 @@ def test_every_script_declares_itself_so_that_it_cannot_span_two_slots(name: str
     assert Script(name).text.startswith(b"#!lua")
 
 
-@pytest.mark.parametrize("name", ["route", "advance", "publish"])
+@pytest.mark.parametrize("name", ["route", "advance", "publish", "sweep", "trim_log", "trim_inbox"])
 def test_what_must_travel_when_memory_is_full_says_so(name: str) -> None:
     assert Script(name).text.startswith(b"#!lua flags=allow-oom\n")
 
