@@ -15,7 +15,7 @@ from tests.store.items import new_item
 from tests.stores import Server
 
 ALL_SCRIPTS = (
-    *("append", "read", "route", "advance", "holds", "lag", "window"),
+    *("append", "read", "route", "advance", "sweep", "trim_log", "trim_inbox", "holds", "lag", "window"),
     *("begin", "publish", "raise", "lease"),
 )
 
