@@ -61,7 +61,7 @@ test: $(VENV)/.develop ## all tests, in parallel, against the embedded store (AR
 
 .PHONY: test-redis
 test-redis: $(VENV)/.develop ## the tests that touch a store, against the redis-server on the PATH
-	HARKARA_TEST_STORE=redis HARKARA_STORE_BINARY=$$(command -v redis-server) $(BIN)/python -m pytest -n auto $(or $(ARGS),$(wildcard tests/store tests/service tests/web tests/client tests/journeys tests/faults tests/attacks))
+	HARKARA_TEST_STORE=redis HARKARA_STORE_BINARY=$$(command -v redis-server) $(BIN)/python -m pytest -n auto $(or $(ARGS),$(wildcard tests/store tests/service tests/web tests/client tests/cli tests/contract tests/journeys tests/faults tests/attacks tests/test_wiring.py))
 
 .PHONY: check
 check: $(VENV)/.develop ## format, lint, types, architecture, contract, packaging

@@ -21,7 +21,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from broker.store.binary import find_binary
+from broker.store.binary import BINARY_VARIABLE, find_binary
 from broker.store.embedded import DURABLE_FLAGS
 from broker.store.guardian import end_with_parent
 
@@ -39,6 +39,15 @@ def store_binary() -> Path:
             raise RuntimeError("HARKARA_TEST_STORE=redis needs redis-server on the PATH")
         return Path(found)
     raise RuntimeError(f"HARKARA_TEST_STORE is {kind!r}: use 'valkey' or 'redis'")
+
+
+def without_settings() -> dict[str, str]:
+    """Give this environment without the settings of whoever runs the tests, but for the store they name."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("HARKARA_") or name == BINARY_VARIABLE
+    }
 
 
 class Server:

@@ -12,13 +12,13 @@ import pytest
 
 from tests.cli.runner import must
 from tests.cli.world import World, make_exchange, served
+from tests.stores import without_settings
 
 
 @pytest.fixture(autouse=True)
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("HARKARA_"):
-            monkeypatch.delenv(name)
+    for name in os.environ.keys() - without_settings().keys():
+        monkeypatch.delenv(name)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import click
 from click.testing import CliRunner
 
 from broker.cli.main import harkara
+from tests.stores import without_settings
 
 PROGRAM = [sys.executable, "-c", "from broker.cli.main import main; main()"]
 SECONDS = 40
@@ -60,8 +60,7 @@ def must(*arguments: str | Path, given: str | bytes | None = None, **variables: 
 
 def environment(**variables: str) -> dict[str, str]:
     """Give this environment without what would tell the program something, and with `variables`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("HARKARA_")}
-    return kept | variables
+    return without_settings() | variables
 
 
 def program(*arguments: str | Path, given: bytes = b"", cwd: Path | None = None, **variables: str) -> Done:

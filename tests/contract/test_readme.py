@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.readme_examples import blocks, commands, not_printed, script
+from tests.stores import without_settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = {
@@ -63,7 +64,7 @@ def run_page(page: str, directory: Path) -> subprocess.CompletedProcess[str]:
     programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
     if shutil.which("curl") is None:
         programs.append(str(stand_in_for_curl(directory / "bin")))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HARKARA_", "XDG_"))}
+    kept = {name: value for name, value in without_settings().items() if not name.startswith("XDG_")}
     environment = kept | {
         "HOME": str(home),
         "PATH": os.pathsep.join(programs),

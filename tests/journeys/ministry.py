@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -15,8 +14,8 @@ from typing import Any
 
 from broker.client import Agency, FeedItem
 from broker.protocol.key_files import store_key_document
-from broker.store.binary import BINARY_VARIABLE
 from tests.exchange_fixtures import BROKER, TestExchange, bulletin_fields
+from tests.stores import without_settings
 
 READY_SECONDS = 30
 FILLED_IN = ("id", "originator", "exchange", "registry", "sent")
@@ -55,7 +54,7 @@ class Ministry:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=PIPE,
                 stderr=log,
-                env=_environment(),
+                env=without_settings(),
             )
         assert self.process.stdout is not None
         async with asyncio.timeout(READY_SECONDS):
@@ -126,15 +125,6 @@ async def serving(exchange: TestExchange, home: Path) -> AsyncIterator[Ministry]
 async def drain(agency: Agency, **options: Any) -> list[FeedItem]:
     """Give what the inbox has now, from the place on."""
     return [item async for item in agency.feed(follow=False, **options)]
-
-
-def _environment() -> dict[str, str]:
-    # Without the settings of whoever runs the tests, but for which store they are to run on.
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("HARKARA_") or name == BINARY_VARIABLE
-    }
 
 
 def _private(path: Path, content: bytes) -> None:
