@@ -151,6 +151,25 @@ class RoutingMachine(RuleBasedStateMachine):
         self.snapshot = None
         self.run(self.world.keep_what_the_log_holds(self.stores[0]))
 
+    @rule(agency=st.sampled_from(AGENCIES))
+    def read_and_acknowledge(self, agency: str) -> None:
+        """Read an inbox to its end, each entry proven, and say so. What is acknowledged stays: `settle`
+        looks.
+        """
+
+        async def read() -> None:
+            head, entries = await self.stores[0].inboxes.window(agency, 0, 500)
+            number, chain = (head.floor_number, head.floor_chain) if head else (0, b"")
+            for entry in entries:
+                assert entry.first == number + 1
+                PROOF.open(agency, entry, chain if number else PROOF.first_chain(agency))
+                number, chain = entry.last, entry.chain
+            assert number == (head.number if head else 0)
+            highest, _ = await self.stores[0].members.acknowledge(agency, number, b"a signed word")
+            assert highest >= number
+
+        self.run(read())
+
     @rule()
     def settle(self) -> None:
         async def all_of_it() -> None:
