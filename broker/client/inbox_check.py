@@ -19,6 +19,8 @@ Source: schemas/protocol.md, "What the broker says" and "Cursor".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -81,20 +83,12 @@ class Position:
         """Give a position that knows a number and no chain."""
         return cls(epoch, after, after, None)
 
-    def at_end_of_entry(self) -> bool:
-        """Tell whether an acknowledgement can be given here: the chain at `after` is known."""
-        return self.chain is not None and self.at == self.after
-
 
 def verify_head(envelope: dsse.Envelope, registry: Registry) -> Head:
     """Give a head that a broker of the exchange signed. Raises `InboxBroken`."""
-    try:
+    with _word_of_a_broker("head"):
         head = read_head(envelope.payload)
         signed_by(envelope, registry, at=head.signed_at, role="broker", kind=HEAD_TYPE)
-    except HarkaraError as error:
-        raise InboxBroken(
-            f"{FORGED}: a head is not signed by a broker of the exchange: {error.detail}"
-        ) from None
     if head.exchange != registry.exchange:
         _break(FORGED, "a head of another exchange", registry.exchange.hex(), head.exchange.hex())
     return head
@@ -102,16 +96,22 @@ def verify_head(envelope: dsse.Envelope, registry: Registry) -> Head:
 
 def verify_floor(envelope: dsse.Envelope, registry: Registry) -> Floor:
     """Give a floor that a broker of the exchange signed. Raises `InboxBroken`."""
-    try:
+    with _word_of_a_broker("floor"):
         floor = read_floor(envelope.payload)
         signed_by(envelope, registry, at=floor.at, role="broker", kind=FLOOR_TYPE)
-    except HarkaraError as error:
-        raise InboxBroken(
-            f"{FORGED}: a floor is not signed by a broker of the exchange: {error.detail}"
-        ) from None
     if floor.exchange != registry.exchange:
         _break(FORGED, "a floor of another exchange", registry.exchange.hex(), floor.exchange.hex())
     return floor
+
+
+@contextmanager
+def _word_of_a_broker(what: str) -> Iterator[None]:
+    try:
+        yield
+    except HarkaraError as error:
+        raise InboxBroken(
+            f"{FORGED}: a {what} is not signed by a broker of the exchange: {error.detail}"
+        ) from None
 
 
 def claimed_registry(envelope: dsse.Envelope) -> int:
