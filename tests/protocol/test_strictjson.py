@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import time
@@ -98,6 +99,14 @@ def test_a_document_above_its_size_is_refused_unread() -> None:
     assert strictjson.decode(b'"' + b"a" * (limits.PAYLOAD_BYTES - 2) + b'"')
 
 
+def _refused_in(payload: bytes) -> float:
+    """Give the seconds of processor time that a refusal takes: other tests run beside this one."""
+    began = time.process_time()
+    with pytest.raises(Malformed):
+        strictjson.decode(payload)
+    return time.process_time() - began
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -113,10 +122,12 @@ def test_a_document_above_its_size_is_refused_unread() -> None:
     ],
 )
 def test_no_document_takes_long_to_refuse(payload: bytes) -> None:
-    began = time.process_time()  # not the clock on the wall: other tests run beside this one
-    with pytest.raises(Malformed):
-        strictjson.decode(payload)
-    assert time.process_time() - began < 0.5  # linear: a few ms. Quadratic takes minutes.
+    gc.disable()  # what thousands of other tests have left behind is not this document's to collect
+    try:
+        fastest = min(_refused_in(payload) for _ in range(3))
+    finally:
+        gc.enable()
+    assert fastest < 0.5  # linear: a few ms. Quadratic takes minutes.
 
 
 json_values = st.recursive(
