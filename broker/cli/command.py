@@ -153,10 +153,9 @@ def _run(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(**arguments: Any) -> Any:
         found = function(**arguments)
         if inspect.iscoroutine(found):
-            import asyncio  # late: offline commands need no loop
+            from broker.cli.ctrl_c import run as run_until_done  # late: offline commands need no loop
 
-            # Ctrl-C cancels the main task, whose clean-up runs; then KeyboardInterrupt is raised.
-            return asyncio.run(found)
+            return run_until_done(found)
         return found
 
     return run

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from broker.cli.command import command, flag
+from broker.cli.ctrl_c import run
 from broker.cli.extras import require_server
 from broker.cli.output import remark
 from broker.cli.refusals import CHECK_SAYS_NO, TERMINATED
@@ -32,7 +33,7 @@ def demo(once: bool, as_json: bool) -> None:
     """
     require_server()
     try:
-        held = asyncio.run(_demo(once, as_json))
+        held = run(_demo(once, as_json))
     except asyncio.CancelledError:
         raise click.exceptions.Exit(TERMINATED) from None
     if not held:

@@ -16,6 +16,7 @@ import click
 
 from broker.cli import files, refusals
 from broker.cli.command import command, flag
+from broker.cli.ctrl_c import run
 from broker.cli.extras import require_server
 from broker.cli.identity_files import load_envelope, load_exchange, load_identity
 from broker.cli.output import result
@@ -189,11 +190,10 @@ def _material(given: dict[str, Any]) -> Material:
 
 def _run(main: Any) -> bool:
     if sys.platform == "win32":
-        return asyncio.run(main)
+        return run(main)
     import uvloop
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main)
+    return run(main, loop_factory=uvloop.new_event_loop)
 
 
 async def _serve(settings: Settings, material: Material, as_json: bool) -> bool:

@@ -118,7 +118,7 @@ def breaking_service(service: Service, monkeypatch: pytest.MonkeyPatch) -> Servi
     """A service with a fault in it, to see how a fault of ours leaves."""
 
     async def fault(*_: Any) -> dict[str, Any]:
-        raise ZeroDivisionError("the secret number was 42")
+        raise ZeroDivisionError("the secret word was gulmohar")
 
     monkeypatch.setattr(service.subscriptions, "get", fault)
     return service
@@ -130,7 +130,7 @@ async def test_a_fault_of_ours_says_nothing_but_the_id_under_which_it_is_logged(
     with capture_logs() as logs:
         answer = await reader.read(FIA, "/v1/subscription")
     assert (answer.status, answer.code) == (500, "internal")
-    assert b"42" not in answer.body
+    assert b"gulmohar" not in answer.body
     (fault,) = [one for one in logs if one["event"] == "fault"]
     assert fault["request_id"] == answer.headers["X-Request-Id"]
     assert (await reader.send("GET", "/livez")).status == 200
