@@ -321,6 +321,19 @@ def pointing_below(member: str) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def pointing_at(member: str) -> Iterator[None]:
+    """Let the errors raised inside point at `member` ("" for the whole body): what they name lies inside
+    it, in a form that pointers do not lead into.
+    """
+    try:
+        yield
+    except HarkaraError as error:
+        error.within = ""
+        error.problems = tuple(replace(problem, pointer=member) for problem in error.problems)
+        raise
+
+
 def family() -> Iterator[type[HarkaraError]]:
     """Give every class of the family, for documentation and for the test that walks the codes."""
     found = list(HarkaraError.__subclasses__())

@@ -18,6 +18,9 @@ is asked
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from broker.client.doubts import Doubt, DoubtfulItem
 from broker.client.signers import signed_by
@@ -34,12 +37,14 @@ from broker.protocol.pairkeys import PAIR_KEY_ID_BYTES, PairKey
 from broker.protocol.registry import Registry
 from broker.protocol.sealing import (
     BY_BROKER,
+    BY_ORIGINATOR,
     BulletinHeader,
     Content,
     Header,
     ReceiptHeader,
     open_sealed,
     read_header,
+    verify_seal,
 )
 from broker.protocol.stamp import STAMP_TYPE, Stamp, read_stamp
 
@@ -176,7 +181,9 @@ def _check_header(kind: str, body: Body, stamp: Stamp, registry: Registry) -> He
     else:
         role, right = "agency", header.sealer == header.originator
     try:
-        sealer, _ = registry.signer(header.sealer_kid, stamp.taken_at, role=role)
+        sealer, key = registry.signer(header.sealer_kid, stamp.taken_at, role=role)
+        if header.mode == BY_ORIGINATOR:
+            verify_seal(body.sealed, header, cast(Ed25519PublicKey, key.signing))
     except HarkaraError:
         raise DoubtfulItem(Doubt.SEALER) from None
     if not right or sealer.id != header.sealer:

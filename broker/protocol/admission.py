@@ -171,20 +171,20 @@ def check_recent(at: int, text: str, pointer: str, now: int) -> None:
         raise OutOfWindow("signed too long ago, or ahead of time", Problem(pointer, window, text, hint))
 
 
-def check_may_originate(bulletin: Bulletin, entitlements: Entitlements) -> None:
+def check_may_originate(policy: Policy, originator: str, entitlements: Entitlements) -> None:
     """Hold the originator to its entitlements. Raises `MayNotOriginate`."""
-    grant = entitlements.grants.get(bulletin.originator, NO_GRANT)
-    if bulletin.category not in grant.originate:
+    grant = entitlements.grants.get(originator, NO_GRANT)
+    if policy.category not in grant.originate:
         raise MayNotOriginate(
             "this agency is not entitled to originate this category",
             Problem(
-                "/category", _listed(grant.originate), bulletin.category, "ask the operator of your exchange"
+                "/category", _listed(grant.originate), policy.category, "ask the operator of your exchange"
             ),
         )
-    if bulletin.status not in grant.statuses:
+    if policy.status not in grant.statuses:
         raise MayNotOriginate(
             "this agency is not entitled to post with this status",
-            Problem("/status", _listed(grant.statuses), bulletin.status, "ask the operator of your exchange"),
+            Problem("/status", _listed(grant.statuses), policy.status, "ask the operator of your exchange"),
         )
 
 

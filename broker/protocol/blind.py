@@ -17,28 +17,38 @@ from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from broker.errors import AudienceChanged, AuthorMismatch, Malformed, NotAuthentic, Problem, WrongExchange
-from broker.protocol import dsse, encoding
+from broker.errors import (
+    AudienceChanged,
+    AuthorMismatch,
+    Malformed,
+    NotAuthentic,
+    OutOfWindow,
+    Problem,
+    WrongExchange,
+    pointing_below,
+    shorten,
+)
+from broker.protocol import dsse, encoding, times
 from broker.protocol.admission import check_opening
 from broker.protocol.card import Card
-from broker.protocol.digests import SALT_BYTES, Address, Policy, read_policy_opening
+from broker.protocol.digests import SALT_BYTES, Address, Policy, read_address, read_policy_opening
 from broker.protocol.encoding import Bin, ListOf, Maybe, Row
 from broker.protocol.fields import UUID
-from broker.protocol.limits import MEMBERS_ITEMS, PAIR_KEY_LIFE_US
+from broker.protocol.limits import LIFETIME_US, MEMBERS_ITEMS, PAIR_KEY_LIFE_US, SENT_AHEAD_US
 from broker.protocol.pairkeys import SEALED_PAIR_KEY_TYPE, WRAP_BYTES, PairKeyBinding, read_binding
 from broker.protocol.registry import Registry
 from broker.protocol.sealing import (
     BY_ORIGINATOR,
-    SEAL_TYPE,
+    SEAL_BYTES,
     BulletinHeader,
     Sealed,
     padded_length,
     read_header,
+    verify_seal,
 )
 
 MEDIA_TYPE = "application/vnd.harkara.sealed+msgpack"
 TAG_BYTES = 16
-SIGNATURE_BYTES = 64
 
 _ADDRESS = Row((Bin(SALT_BYTES), ListOf(str), ListOf(str)))
 _WRAPS = ListOf(Row((str, Bin(WRAP_BYTES))))
@@ -46,10 +56,9 @@ _WRAPS = ListOf(Row((str, Bin(WRAP_BYTES))))
 
 @dataclass(frozen=True, slots=True)
 class BlindPost:
-    """The body of a blind post. `seal` is the originator's signature; `wraps` by member, its own included."""
+    """The body of a blind post. `sealed` carries its seal; `wraps` by member, the originator's included."""
 
     sealed: Sealed
-    seal: bytes
     opening: bytes
     address: Address | None
     wraps: Mapping[str, bytes]
@@ -61,7 +70,7 @@ class BlindPost:
             "blind post",
             self.sealed.header,
             self.sealed.ciphertext,
-            self.seal,
+            self.sealed.seal,
             self.opening,
             opened,
             [[member, wrap] for member, wrap in sorted(self.wraps.items())],
@@ -80,12 +89,24 @@ class BlindFacts:
 def read_blind_post(record: bytes) -> BlindPost:
     """Read the body of a blind post. Raises `Malformed`."""
     header, ciphertext, seal, opening, opened, wraps = encoding.unpack(
-        record, "blind post", bytes, bytes, Bin(SIGNATURE_BYTES), bytes, Maybe(_ADDRESS), _WRAPS
+        record, "blind post", bytes, bytes, Bin(SEAL_BYTES), bytes, Maybe(_ADDRESS), _WRAPS
     )
     members = [member for member, _ in wraps]
     if members != sorted(set(members)):
         raise _malformed("members in order, each once", "another order, or one twice")
-    return BlindPost(Sealed(header, ciphertext), seal, opening, _address(opened), dict(map(tuple, wraps)))
+    return BlindPost(Sealed(header, ciphertext, seal), opening, _address(opened), dict(map(tuple, wraps)))
+
+
+def read_opening(asked: Mapping[str, object]) -> tuple[Policy, Address | None]:
+    """Read {policy: opening in base64, address?}: what an originator asks the audience of. Raises
+    `Malformed`.
+    """
+    for name in asked:
+        if name not in ("policy", "address"):
+            raise Malformed("not a policy", Problem("", "no members but policy and address", shorten(name)))
+    with pointing_below("/policy"):
+        _, policy = read_policy_opening(dsse.decode64(asked["policy"], ""))
+    return policy, read_address(asked["address"]) if "address" in asked else None
 
 
 def check_blind_post(post: BlindPost, registry: Registry, now: int) -> BlindFacts:
@@ -101,9 +122,7 @@ def check_blind_post(post: BlindPost, registry: Registry, now: int) -> BlindFact
         raise _malformed("a UUID of version 4, 5 or 7 as id", "another")
     _check_length(post.sealed.ciphertext)
     author, key = registry.signer(header.sealer_kid, now, role="agency")
-    signature = (dsse.Signature(header.sealer_kid, post.seal),)
-    sealed_by = dsse.Envelope(SEAL_TYPE, post.sealed.seal_record(), signature)
-    dsse.verify(sealed_by, cast(Ed25519PublicKey, key.signing), kind=SEAL_TYPE)
+    verify_seal(post.sealed, header, cast(Ed25519PublicKey, key.signing))
     if not author.id == header.sealer == header.originator:
         raise AuthorMismatch(
             "sealed by another agency than it names", Problem("", author.id, header.originator)
@@ -130,6 +149,19 @@ def check_wraps(post: BlindPost, author: str, recipients: frozenset[str]) -> Non
             Problem(
                 "", f"{len(recipients) + 1} wraps", f"{len(post.wraps)}", "ask /v1/audience and seal again"
             ),
+        )
+
+
+def check_expiry(policy: Policy, now: int) -> None:
+    """Hold a policy's expiry to the future, and to the longest life from now. When the bulletin was sent
+    only its recipients can see. Raises `OutOfWindow`.
+    """
+    latest = now + SENT_AHEAD_US + LIFETIME_US
+    if not now < policy.expires_at <= latest:
+        window = f"between {times.format(now)} and {times.format(latest)}"
+        raise OutOfWindow(
+            "the bulletin has expired, or lives too long",
+            Problem("", f"an expiry {window}", times.format(policy.expires_at)),
         )
 
 

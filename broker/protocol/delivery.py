@@ -19,7 +19,7 @@ from broker.protocol.encoding import Bin, ListOf, Maybe, Row
 from broker.protocol.head import EPOCH_BYTES
 from broker.protocol.limits import PAGE_BYTES
 from broker.protocol.pairkeys import WRAP_BYTES
-from broker.protocol.sealing import Sealed
+from broker.protocol.sealing import SEAL_BYTES, Sealed
 
 BULLETIN = "bulletin"
 RECEIPT = "receipt"
@@ -72,7 +72,8 @@ class Page:
     floor: dsse.Envelope | None = None
 
 
-_ITEM = Row((int, str, Maybe(Row((bytes, bytes, Bin(WRAP_BYTES), bytes))), Maybe(str)))
+_BODY = Row((bytes, bytes, Maybe(Bin(SEAL_BYTES)), Bin(WRAP_BYTES), bytes))
+_ITEM = Row((int, str, Maybe(_BODY), Maybe(str)))
 _ENTRY = Row((int, int, ListOf(Row((str, Bin(32))))))
 
 
@@ -147,12 +148,13 @@ def item_json(item: Item) -> dict[str, Any]:
 
 def body_json(body: Body) -> dict[str, Any]:
     """Give a body for JSON: also the answer to `GET /v1/bulletins/{originator}/{id}`."""
-    return {
+    found: dict[str, Any] = {
         "header": dsse.encode64(body.sealed.header),
         "ciphertext": dsse.encode64(body.sealed.ciphertext),
         "wrap": dsse.encode64(body.wrap),
         "stamp": dsse.to_json(body.stamp),
     }
+    return found if body.sealed.seal is None else found | {"seal": dsse.encode64(body.sealed.seal)}
 
 
 def read_page_json(value: object) -> Page:
@@ -207,23 +209,25 @@ def read_body_json(value: object, pointer: str = "") -> Body:
         Sealed(
             dsse.decode64(fields.get("header"), f"{pointer}/header"),
             dsse.decode64(fields.get("ciphertext"), f"{pointer}/ciphertext"),
+            dsse.decode64(fields["seal"], f"{pointer}/seal", SEAL_BYTES) if "seal" in fields else None,
         ),
         dsse.decode64(fields.get("wrap"), f"{pointer}/wrap", WRAP_BYTES),
         dsse.from_json(fields.get("stamp"), f"{pointer}/stamp"),
     )
 
 
-def _body_row(body: Body | None) -> list[bytes] | None:
+def _body_row(body: Body | None) -> list[bytes | None] | None:
     if body is None:
         return None
-    return [body.sealed.header, body.sealed.ciphertext, body.wrap, dsse.to_bytes(body.stamp)]
+    sealed = body.sealed
+    return [sealed.header, sealed.ciphertext, sealed.seal, body.wrap, dsse.to_bytes(body.stamp)]
 
 
-def _read_body(row: list[bytes] | None) -> Body | None:
+def _read_body(row: list[Any] | None) -> Body | None:
     if row is None:
         return None
-    header, ciphertext, wrap, stamp = row
-    return Body(Sealed(header, ciphertext), wrap, dsse.from_bytes(stamp))
+    header, ciphertext, seal, wrap, stamp = row
+    return Body(Sealed(header, ciphertext, seal), wrap, dsse.from_bytes(stamp))
 
 
 def _object(value: object, pointer: str) -> Mapping[str, Any]:

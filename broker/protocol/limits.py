@@ -89,6 +89,8 @@ REGISTRY_BYTES: Final = 32 * 1024 * 1024
 READ_AGE_US: Final = 60 * SECOND_US
 """How far `created` of a signed read may be from the broker's time, either way."""
 PAIR_KEY_LIFE_US: Final = 4 * HOUR_US
+PAIR_KEYS_ITEMS: Final = 128
+"""Sealed pair keys that a blind sealer hands in at once: 2.3 KiB each in JSON."""
 
 # --- Records between machines -------------------------------------------------------------------------------
 

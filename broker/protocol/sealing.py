@@ -20,6 +20,7 @@ import struct
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -32,6 +33,7 @@ from broker.protocol.limits import PADDING_FLOOR_BYTES
 
 CONTENT_KEY_BYTES = 32
 ENTROPY_BYTES = 32
+SEAL_BYTES = 64
 SEAL_TYPE = dsse.payload_type("seal", "msgpack")
 BY_BROKER = "broker"
 """The mode of a header whose sealer is a broker of the registry."""
@@ -113,10 +115,13 @@ Header = BulletinHeader | ReceiptHeader
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A sealed item: the sealed header H (H0 and commitment), and the ciphertext."""
+    """A sealed item: the sealed header H (H0 and commitment), the ciphertext, and where the originator sealed
+    it (a blind post) its signature over both. Where the broker did, its stamp is the seal.
+    """
 
     header: bytes
     ciphertext: bytes
+    seal: bytes | None = None
 
     def digest(self) -> bytes:
         """Give `sealed`: what stamp, wraps and chain name this item by."""
@@ -128,7 +133,7 @@ class Sealed:
 
     def pack(self) -> bytes:
         """Give the record in which the store keeps it."""
-        return encoding.pack("sealed", self.header, self.ciphertext)
+        return encoding.pack("sealed", self.header, self.ciphertext, self.seal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +188,15 @@ def open_sealed(sealed: Sealed, content_key: bytes) -> Content:
     return Content(dsse.Envelope(kind, payload, (dsse.Signature(kid, value),)), salt)
 
 
+def verify_seal(sealed: Sealed, header: Header, key: Ed25519PublicKey) -> None:
+    """Hold a blind post to the signature of its sealer. Raises `BadSignature`, for a missing one too."""
+    signature = (dsse.Signature(header.sealer_kid, sealed.seal or b""),)
+    dsse.verify(dsse.Envelope(SEAL_TYPE, sealed.seal_record(), signature), key, kind=SEAL_TYPE)
+
+
 def read_sealed(record: bytes) -> Sealed:
     """Read what `Sealed.pack` gave. Raises `Malformed`."""
-    return Sealed(*encoding.unpack(record, "sealed", bytes, bytes))
+    return Sealed(*encoding.unpack(record, "sealed", bytes, bytes, Maybe(Bin(SEAL_BYTES))))
 
 
 def read_header(sealed_header: bytes) -> Header:

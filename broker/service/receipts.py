@@ -9,18 +9,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from broker.errors import (
-    HarkaraError,
-    IdConflict,
-    NotFound,
-    OutcomeUnknown,
-    Problem,
-    TooLarge,
-    pointing_within,
-)
+from broker.errors import HarkaraError, IdConflict, NotFound, Problem, TooLarge, pointing_within
 from broker.protocol import admission, digests, dsse, sealing
 from broker.protocol.answers import RECEIPT_TYPE, Receipt, read_receipt
 from broker.protocol.delivery import RECEIPT, Item, item_json
+from broker.protocol.entitlements import Entitlements
 from broker.protocol.limits import DAY_US, RECEIPTS_ITEMS
 from broker.protocol.registry import Registry
 from broker.service.allowance import Allowance
@@ -28,8 +21,8 @@ from broker.service.clock import Clock
 from broker.service.fetching import Fetching
 from broker.service.holders import UNROUTED, recipients_of, stamp_of
 from broker.service.intake import Intake
-from broker.service.posting import DECISIONS
-from broker.service.sealing import Accepted, Admitted, Sealer, StaleDecision
+from broker.service.sealing import Accepted, Admitted, Sealer, ToSeal
+from broker.service.taking import Charge, under_newest
 from broker.service.trust import Trust
 from broker.service.vault import Vault
 from broker.store.log import Log
@@ -66,37 +59,32 @@ class Receipts:
     async def take(self, body: bytes) -> Accepted:
         """Take one signed receipt (DSSE JSON). Raises a `HarkaraError` that says what is wrong with it."""
         statement = admission.read_statement_body(body)
-        size, charged = len(body), False
-        for _ in range(DECISIONS):
-            registry = self._trust.registry
+        charge = Charge(self._allowance, len(body))
+
+        async def attempt(registry: Registry, _: Entitlements) -> Accepted:
             card = self._intake.sender(statement, registry, kind=RECEIPT_TYPE)
-            if not charged:
-                self._allowance.check_post(card.id, size)
+            charge.check(card.id)
             with pointing_within("/payload"):
                 # What is refused here was never accepted, so nobody but its author holds it.
-                with self._allowance.charging(HarkaraError, card.id, size):
+                with charge.when_refused(HarkaraError, card.id):
                     receipt = read_receipt(statement.payload)
                     admission.check_claims(receipt.agency, receipt.exchange, card.id, registry.exchange)
                 stmt = digests.statement_digest(statement)
-                with self._allowance.charging(IdConflict, card.id, size):
+                with charge.when_refused(IdConflict, card.id):
                     repeat = await self._intake.first_answer(card.id, receipt.id, stmt)
                 if repeat is not None:
                     return repeat
                 admission.check_receipt(receipt, card.id, registry.exchange, self._clock())
-                if not charged:
-                    # Not before: the originator holds the receipt, and could send it again at its author's
-                    # expense.
-                    self._allowance.charge_post(card.id, size)
-                    charged = True
+                # Not before: the originator holds the receipt, and could send it again at its author's
+                # expense.
+                charge.take(card.id)
                 admission.check_registry(registry, self._clock())
                 await self._check_received(receipt)
                 await self._check_number(receipt)
                 self._check_originator(receipt, registry)
-            try:
-                return await self._sealer.append(self._admitted(statement, receipt, stmt, registry), registry)
-            except StaleDecision as stale:
-                await self._trust.load(stale.version)
-        raise OutcomeUnknown("the registry changed each time: repeat the request", retry_after=1.0)
+            return await self._sealer.append(self._admitted(statement, receipt, stmt, registry), registry)
+
+        return await under_newest(self._trust, attempt)
 
     async def overview(self, caller: str, originator: str, bulletin_id: str) -> dict[str, Any]:
         """Give {delivered: [{agency, number}], receipts: [item]} of a bulletin to its originator alone.
@@ -175,8 +163,7 @@ class Receipts:
             author=receipt.agency,
             id=receipt.id,
             stmt=stmt,
-            content=sealing.Content(statement, None),
-            header=header,
+            sealing=ToSeal(sealing.Content(statement, None), header),
             recipients=frozenset({receipt.originator}),
             expires_at=self._clock() + LIFE_US,
             receipt_of=f"{receipt.originator}/{receipt.bulletin}",

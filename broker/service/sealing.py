@@ -9,7 +9,7 @@ that it is stale, and made again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -24,7 +24,6 @@ from broker.errors import (
 )
 from broker.protocol import dsse, sealing
 from broker.protocol.identity import Identity
-from broker.protocol.keys import SigningKey
 from broker.protocol.registry import Registry
 from broker.protocol.stamp import STAMP_TYPE, Stamp
 from broker.service import decision
@@ -63,8 +62,24 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class ToSeal:
+    """What the broker is to seal; `header` makes its header for the broker's signing key."""
+
+    content: sealing.Content
+    header: Callable[[bytes], sealing.Header]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedByOriginator:
+    """A blind post: what came sealed, with a wrap for each recipient and for its author."""
+
+    sealed: sealing.Sealed
+    wraps: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Admitted:
-    """A statement that may be appended. `header` makes its header for the broker's signing key.
+    """A statement that may be appended.
 
     `recipients` get an inbox item; the author gets a wrap alone. `opening` is the policy opening of a
     bulletin, empty for a receipt, which names its bulletin in `receipt_of`.
@@ -74,8 +89,7 @@ class Admitted:
     author: str
     id: str
     stmt: bytes
-    content: sealing.Content
-    header: Callable[[bytes], sealing.Header]
+    sealing: ToSeal | SealedByOriginator
     recipients: frozenset[str]
     expires_at: int
     opening: bytes = b""
@@ -136,7 +150,8 @@ class Sealer:
         for _ in range(ATTEMPTS):
             stamped_at = max(self._clock(), not_before)
             with self._metrics.seal.time():
-                new, stamp = await self._seal(admitted, registry, stamped_at)
+                sealed, wraps = await self._seal(admitted, registry, stamped_at)
+                new, stamp = self._new_item(admitted, registry, stamped_at, sealed, wraps)
             with self._metrics.append.time():
                 outcome = await self._commit(new)
             match outcome:
@@ -162,17 +177,30 @@ class Sealer:
 
     async def _seal(
         self, admitted: Admitted, registry: Registry, stamped_at: int
-    ) -> tuple[NewItem, dsse.Envelope]:
+    ) -> tuple[sealing.Sealed, Mapping[str, bytes]]:
+        given = admitted.sealing
+        if isinstance(given, SealedByOriginator):
+            return given.sealed, given.wraps
         readers: Iterable[str] = sorted(admitted.recipients | {admitted.author})
         pair_keys = await self._pair_keys.ready(readers, registry, stamped_at)
         signer = signing_key(self._identity, registry, stamped_at)
         sealed, content_key = sealing.seal(
-            admitted.header(signer.kid), admitted.content, os.urandom(sealing.ENTROPY_BYTES)
+            given.header(signer.kid), given.content, os.urandom(sealing.ENTROPY_BYTES)
         )
         digest = sealed.digest()
-        stamp = self._stamp(admitted, registry, stamped_at, digest, signer)
-        wraps = {reader: pair.wrap(content_key, digest) for reader, pair in pair_keys.items()}
-        own_wrap = wraps.pop(admitted.author)
+        return sealed, {reader: pair.wrap(content_key, digest) for reader, pair in pair_keys.items()}
+
+    def _new_item(
+        self,
+        admitted: Admitted,
+        registry: Registry,
+        stamped_at: int,
+        sealed: sealing.Sealed,
+        wraps: Mapping[str, bytes],
+    ) -> tuple[NewItem, dsse.Envelope]:
+        digest = sealed.digest()
+        stamp = self._stamp(admitted, registry, stamped_at, digest)
+        others = {reader: wrap for reader, wrap in wraps.items() if reader != admitted.author}
         new = NewItem(
             item=admitted.item,
             kind=admitted.kind,
@@ -182,16 +210,17 @@ class Sealer:
             stamp=dsse.to_bytes(stamp),
             digest=digest,
             sealed=sealed.pack(),
-            decision=decision.close_decision(self._vault, admitted.item, digest, wraps),
-            opening=decision.close_opening(self._vault, admitted.item, digest, admitted.opening, own_wrap),
+            decision=decision.close_decision(self._vault, admitted.item, digest, others),
+            opening=decision.close_opening(
+                self._vault, admitted.item, digest, admitted.opening, wraps[admitted.author]
+            ),
             expires_at=admitted.expires_at,
             receipt_of=admitted.receipt_of,
         )
         return new, stamp
 
-    def _stamp(
-        self, admitted: Admitted, registry: Registry, stamped_at: int, digest: bytes, signer: SigningKey
-    ) -> dsse.Envelope:
+    def _stamp(self, admitted: Admitted, registry: Registry, stamped_at: int, digest: bytes) -> dsse.Envelope:
+        signer = signing_key(self._identity, registry, stamped_at)
         stamp = Stamp(
             exchange=registry.exchange,
             broker_kid=signer.kid,

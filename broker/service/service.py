@@ -16,9 +16,12 @@ from broker.service import clock as wall
 from broker.service.acknowledgements import Acknowledgements
 from broker.service.allowance import Allowance
 from broker.service.audience import Audience
+from broker.service.blind_keys import BlindKeys
+from broker.service.blind_posting import BlindPosting
 from broker.service.bodies import Bodies
 from broker.service.checkup import Checkup
 from broker.service.clock import Clock
+from broker.service.deciding import Deciding
 from broker.service.feeds import Feeds
 from broker.service.fetching import Fetching
 from broker.service.floors import Floors
@@ -77,18 +80,27 @@ class Service:
             identity, self.pair_keys, store.committer, vault, clock, self.metrics, self.lag.too_far
         )
         intake = Intake(store.log, store.committer, clock)
+        deciding = Deciding(store.log, vault, self.subscriptions, clock)
         self.posting = Posting(
             trust=self.trust,
-            log=store.log,
             intake=intake,
+            deciding=deciding,
             sealer=sealer,
-            vault=vault,
-            subscriptions=self.subscriptions,
             clock=clock,
             allowance=self.allowance,
             metrics=self.metrics,
         )
-        self.audience = Audience(self.posting)
+        self.blind = BlindPosting(
+            trust=self.trust,
+            intake=intake,
+            deciding=deciding,
+            sealer=sealer,
+            keys=BlindKeys(self.trust, store.members, clock),
+            clock=clock,
+            allowance=self.allowance,
+            metrics=self.metrics,
+        )
+        self.audience = Audience(self.posting, self.blind)
         bodies = Bodies(store.log, vault, self.trust)
         self.fetching = Fetching(store.log, vault, bodies)
         self.receipts = Receipts(

@@ -16,7 +16,7 @@ from broker.protocol import dsse
 from broker.protocol.delivery import Item, item_json
 
 CACHE_BYTES = 16 * 1024 * 1024
-SHARED = ("header", "ciphertext", "stamp")
+SHARED = frozenset({"header", "ciphertext", "seal", "stamp"})
 
 Encoded = dict[str, msgspec.Raw]
 
@@ -38,7 +38,7 @@ class SharedJson:
         shared = self._cache.get(key)
         if shared is None:
             whole = item_json(item)
-            shared = {name: msgspec.Raw(self._encode(whole[name])) for name in SHARED}
+            shared = {name: msgspec.Raw(self._encode(whole[name])) for name in SHARED & whole.keys()}
             self._keep(key, shared)
         else:
             self._cache.move_to_end(key)

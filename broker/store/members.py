@@ -140,6 +140,17 @@ class Members:
                     pipeline.set(names.pair_key(pkid), value, pxat=until // 1000)
                 await pipeline.execute()
 
+    async def add_pair_keys(self, sealed: Sequence[tuple[bytes, bytes, int]]) -> list[bool]:
+        """Keep sealed pair keys that others made (each a pkid, its bytes, and until when in µs), but never
+        in the place of another. Tells for each whether it is kept now. Durable when this returns.
+        """
+        with writing():
+            async with self._writing.pipeline(transaction=True) as pipeline:
+                for pkid, value, until in sealed:
+                    pipeline.set(names.pair_key(pkid), value, nx=True, get=True, pxat=until // 1000)
+                before: list[bytes | None] = await pipeline.execute()
+        return [held is None or held == value for held, (_, value, _) in zip(before, sealed, strict=True)]
+
     async def pair_keys(self, pkids: Sequence[bytes]) -> list[bytes | None]:
         """Give each sealed pair key, None for one that the store does not have."""
         if not pkids:

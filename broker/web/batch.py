@@ -7,7 +7,8 @@ harming no other. A few lines are in hand at a time, begun in their order: the s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
@@ -32,12 +33,16 @@ IN_HAND_LINES: Final = 32
 Take = Callable[[bytes], Awaitable[Accepted]]
 
 
-async def take_posts(request: web.Request, take: Take) -> web.Response:
-    """Read the body of a request and have `take` accept it, or each of its lines."""
-    body = await read_body(request, TAKEN)
-    if body.media_type == JSON:
+async def take_posts(
+    request: web.Request, take: Take, others: Mapping[str, Take] = MappingProxyType({})
+) -> web.Response:
+    """Read the body of a request and have `take` accept it, or each of its lines. `others` take single
+    posts of further media types.
+    """
+    body = await read_body(request, {**TAKEN, **dict.fromkeys(others, BODY_BYTES)})
+    if body.media_type != NDJSON:
         choose(request, [JSON])
-        accepted = await take(body.content)
+        accepted = await others.get(body.media_type, take)(body.content)
         location = f"/v1/bulletins/{accepted.originator}/{accepted.id}"
         status = 200 if accepted.repeated else 201
         return json_reply(accepted_json(accepted), status=status, headers={"Location": location})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from broker.errors import NotFound
+from broker.protocol import blind
 from broker.protocol.delivery import item_json
 from broker.web.batch import take_posts
 from broker.web.body import refuse_body
@@ -23,9 +24,10 @@ routes = web.RouteTableDef()
 
 @routes.post("/v1/bulletins")
 async def post(request: web.Request) -> web.StreamResponse:
-    """Take a bulletin, or a batch of them."""
+    """Take a bulletin, a batch of them, or one that its originator sealed."""
     read_query(request)
-    return await take_posts(request, request.app[SERVICE].posting.post)
+    service = request.app[SERVICE]
+    return await take_posts(request, service.posting.post, {blind.MEDIA_TYPE: service.blind.post})
 
 
 @routes.get("/v1/bulletins/{originator}/{id}", allow_head=False)

@@ -39,6 +39,8 @@ class Recipe:
     statement: Change | None = None
     """Changes the signed statement that is sealed."""
     stamped_by: str = BROKER
+    seal_by: str | None = None
+    """Whose key signs the seal; None for no seal."""
     to: tuple[str, ...] = ()
 
 
@@ -66,6 +68,9 @@ def make_item(exchange: TestExchange, recipe: Recipe | None = None, **changes: A
         header = replace(header, address_digest=address.digest())
     content = Content(sealed_statement, salt if recipe.kind == BULLETIN else None)
     sealed, content_key = sealing.seal(header, replace(content, **recipe.content), fixed("entropy"))
+    if recipe.seal_by is not None:
+        signed = exchange.signing(recipe.seal_by).sign(sealing.SEAL_TYPE, sealed.seal_record())
+        sealed = replace(sealed, seal=signed.signature.value)
     stamp = Stamp(
         exchange=exchange.id,
         broker_kid=signer.kid,

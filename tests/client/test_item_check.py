@@ -53,6 +53,7 @@ OTHER_EXCHANGE = make_exchange(name="Somebody else's exchange")
             {
                 "header": {"mode": "originator", "sealer": FIA, "sealer_kid": EXCHANGE.signing(FIA).kid},
                 "binding": {"sealer": FIA, "sealer_kid": EXCHANGE.signing(FIA).kid},
+                "seal_by": FIA,
             },
             id="a-bulletin-sealed-by-its-author",
         ),
@@ -98,14 +99,33 @@ WRONG: list[Any] = [
         id="an-agency-seals-as-if-it-were-a-broker",
     ),
     pytest.param(
-        {"header": {"mode": "originator", "sealer": MOI, "sealer_kid": EXCHANGE.signing(MOI).kid}},
+        {
+            "header": {"mode": "originator", "sealer": MOI, "sealer_kid": EXCHANGE.signing(MOI).kid},
+            "seal_by": MOI,
+        },
         Doubt.SEALER,
         id="a-recipient-seals-again-what-another-said",
     ),
     pytest.param(
-        {"header": {"mode": "originator", "sealer": FIA, "sealer_kid": EXCHANGE.signing(MOI).kid}},
+        {
+            "header": {"mode": "originator", "sealer": FIA, "sealer_kid": EXCHANGE.signing(MOI).kid},
+            "seal_by": MOI,
+        },
         Doubt.SEALER,
         id="sealed-in-the-authors-name-by-another",
+    ),
+    pytest.param(
+        {
+            "header": {"mode": "originator", "sealer": FIA, "sealer_kid": EXCHANGE.signing(FIA).kid},
+            "seal_by": MOI,
+        },
+        Doubt.SEALER,
+        id="a-seal-that-the-author-did-not-sign",
+    ),
+    pytest.param(
+        {"header": {"mode": "originator", "sealer": FIA, "sealer_kid": EXCHANGE.signing(FIA).kid}},
+        Doubt.SEALER,
+        id="a-blind-post-without-its-seal",
     ),
     pytest.param({"header": {"mode": "whatever"}}, Doubt.HEADER_FORM, id="a-mode-that-nobody-knows"),
     # the key between sealer and reader

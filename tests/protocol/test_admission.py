@@ -355,7 +355,9 @@ def test_a_receipt_is_held_to_its_signer_exchange_and_time(
     ],
 )
 def test_an_agency_originates_what_it_may(originator: str, fields: dict[str, Any]) -> None:
-    admission.check_may_originate(bulletin(originator, **fields), EXCHANGE.entitlements)
+    admission.check_may_originate(
+        admission.policy_of(bulletin(originator, **fields)), originator, EXCHANGE.entitlements
+    )
 
 
 @pytest.mark.parametrize(
@@ -376,14 +378,16 @@ def test_an_agency_does_not_originate_what_it_may_not(
     originator: str, fields: dict[str, Any], pointer: str
 ) -> None:
     with pytest.raises(MayNotOriginate) as refused:
-        admission.check_may_originate(bulletin(originator, **fields), EXCHANGE.entitlements)
+        admission.check_may_originate(
+            admission.policy_of(bulletin(originator, **fields)), originator, EXCHANGE.entitlements
+        )
     assert refused.value.problems[0].pointer == pointer
 
 
 def test_an_agency_without_a_grant_originates_nothing() -> None:
     found = bulletin(originator="pk.later")
     with pytest.raises(MayNotOriginate) as refused:
-        admission.check_may_originate(found, EXCHANGE.entitlements)
+        admission.check_may_originate(admission.policy_of(found), found.originator, EXCHANGE.entitlements)
     assert refused.value.problems[0].expected == "nothing"
 
 

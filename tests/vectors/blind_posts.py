@@ -45,7 +45,7 @@ def _post(signer: SigningKey = AUTHOR, **changes: Any) -> BlindPost:
         for member in (FIA, MOI)
     }
     signature = signer.sign(SEAL_TYPE, sealed.seal_record()).signature.value
-    return BlindPost(sealed, signature, POLICY.opening(POLICY_SALT), ADDRESS, wraps)
+    return BlindPost(replace(sealed, seal=signature), POLICY.opening(POLICY_SALT), ADDRESS, wraps)
 
 
 def blind_post() -> Vector:
