@@ -8,12 +8,12 @@ import click
 
 from broker.cli import refusals
 from broker.cli.agency_flags import AgencyFlags, agency_flags
-from broker.cli.command import command
+from broker.cli.command import command, flag
 from broker.cli.connection import connected
 from broker.cli.output import remark, result
 from broker.cli.refusals import harmless
 from broker.cli.sources import read_documents, source_flags, source_of
-from broker.client.lookups import Reach
+from broker.client.reach import Reach
 
 EXAMPLE = """
 $ export HARKARA_IDENTITY=fia/pk.fia.key
@@ -23,8 +23,9 @@ $ harkara audience boat.json --to pk.anf
 
 @command("audience", example=EXAMPLE)
 @source_flags
+@flag("--blind", is_flag=True, help="As for `post --blind`: the broker does not see FILE.")
 @agency_flags
-async def audience(agency: AgencyFlags, as_json: bool, **given: Any) -> None:
+async def audience(agency: AgencyFlags, blind: bool, as_json: bool, **given: Any) -> None:
     """Show who would receive FILE, and why or why not. Nothing is sent.
 
     Only the originator may ask. Exit code 1 when nobody would receive it.
@@ -33,7 +34,9 @@ async def audience(agency: AgencyFlags, as_json: bool, **given: Any) -> None:
     nobody = False
     async with connected(agency) as connection:
         for document in read_documents(source, connection.id).documents:
-            reached = await connection.audience(document.fields, to=source.to, except_=source.excepted)
+            reached = await connection.audience(
+                document.fields, to=source.to, except_=source.excepted, blind=blind
+            )
             receivers = sum(reach.delivers for reach in reached)
             nobody = nobody or not receivers
             found = {

@@ -26,6 +26,7 @@ from broker.protocol import times
 EXAMPLE = """
 $ export HARKARA_IDENTITY=fia/pk.fia.key
 $ harkara post boat.json --to pk.anf
+$ harkara post boat.json --to pk.anf --blind
 $ harkara draft human-trafficking --short --headline "Recruiter active in Quetta" | harkara post -
 """
 
@@ -33,9 +34,16 @@ $ harkara draft human-trafficking --short --headline "Recruiter active in Quetta
 @command("post", example=EXAMPLE)
 @source_flags
 @flag("--anew", is_flag=True, help="As something new, even if the same was posted before.")
+@flag(
+    "--blind",
+    is_flag=True,
+    help="Seal it here for those whom the broker names: it routes what it cannot read.",
+)
 @flag("--only-id", is_flag=True, help="Print the ids alone, for scripts.")
 @agency_flags
-async def post(agency: AgencyFlags, anew: bool, only_id: bool, as_json: bool, **given: Any) -> None:
+async def post(
+    agency: AgencyFlags, anew: bool, blind: bool, only_id: bool, as_json: bool, **given: Any
+) -> None:
     """Check, sign and post FILE: a bulletin, or CAP or STIX with one or many.
 
     It is on disk at the broker when this ends with exit code 0. When the broker does not answer,
@@ -50,7 +58,8 @@ async def post(agency: AgencyFlags, anew: bool, only_id: bool, as_json: bool, **
         for unread in reading.refused:
             printer.refused(unread.error, unread.label)
         try:
-            failed = await _post_all(connection, reading.documents, source, anew, printer)
+            how = How(source, anew, blind)
+            failed = await _post_all(connection, reading.documents, how, printer)
         except (Unreachable, Unavailable):
             remark("The signed post is kept: post the same file again.", as_json=as_json)
             raise
@@ -60,6 +69,15 @@ async def post(agency: AgencyFlags, anew: bool, only_id: bool, as_json: bool, **
                 remark(f"The broker had lost {connection.id}/{lost}: it was posted again.", as_json=as_json)
     if wrong := [*failed, *(unread.error for unread in reading.refused)]:
         raise click.exceptions.Exit(wrong[0].exit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """For whom, and how it is posted."""
+
+    source: Source
+    anew: bool
+    blind: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +93,7 @@ class Printer:
             click.echo(posted.id)
             return
         taken = times.format(posted.taken_at)
-        found = {
+        found: dict[str, Any] = {
             "originator": posted.originator,
             "id": posted.id,
             "taken_at": taken,
@@ -83,11 +101,14 @@ class Printer:
             "stmt": posted.stamp.stmt.hex(),
             "sealed": posted.stamp.sealed.hex(),
         }
+        if posted.sealed_for:
+            found["sealed_for"] = list(posted.sealed_for)
         again = ", as before: it was accepted already" if posted.repeated else ""
         words = (
             f"Accepted  {posted.originator}/{posted.id}  {times.format(whole_second(posted.taken_at))}{again}"
         )
-        result(found | ({"label": label} if label else {}), words, as_json=self.as_json)
+        lines = [words, *_sealed_for(posted)]
+        result(found | ({"label": label} if label else {}), lines, as_json=self.as_json)
 
     def refused(self, error: HarkaraError, label: str) -> None:
         """Print why one of many was refused."""
@@ -103,15 +124,22 @@ class Printer:
             result({"label": label, "problem": problem}, words, as_json=self.as_json)
 
 
+def _sealed_for(posted: Posted) -> list[str]:
+    if not posted.sealed_for or posted.repeated:
+        return []
+    return [f"          sealed here for {len(posted.sealed_for)}: {', '.join(posted.sealed_for)}"]
+
+
 async def _post_all(
-    connection: Agency, documents: list[Document], source: Source, anew: bool, printer: Printer
+    connection: Agency, documents: list[Document], how: How, printer: Printer
 ) -> list[HarkaraError]:
     """Post one or many, print what was said about each, and give the refusals of many."""
     if len(documents) == 1:
-        printer.accepted(await _post_one(connection, documents[0], source, anew))
+        printer.accepted(await _post_one(connection, documents[0], how))
         return []
     fields = [document.fields for document in documents]
-    answers = await connection.post_many(fields, to=source.to, except_=source.excepted)
+    source = how.source
+    answers = await connection.post_many(fields, to=source.to, except_=source.excepted, blind=how.blind)
     failed: list[HarkaraError] = []
     for document, answer in zip(documents, answers, strict=True):
         told = answer if isinstance(answer, Posted) else await _before(connection, document, source, answer)
@@ -123,9 +151,12 @@ async def _post_all(
     return failed
 
 
-async def _post_one(connection: Agency, document: Document, source: Source, anew: bool) -> Posted:
+async def _post_one(connection: Agency, document: Document, how: How) -> Posted:
+    source = how.source
     try:
-        return await connection.post(document.fields, to=source.to, except_=source.excepted, anew=anew)
+        return await connection.post(
+            document.fields, to=source.to, except_=source.excepted, anew=how.anew, blind=how.blind
+        )
     except IdConflict as error:
         if (before := await _before(connection, document, source, error)) is None:
             raise

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
         ReceivedReceipt,
         Unverified,
     )
-    from broker.client.lookups import Delivered, Overview, Reach
+    from broker.client.lookups import Delivered, Overview
     from broker.client.publishing import publish_registry
+    from broker.client.reach import Reach
     from broker.client.transport import Answer
 
 __all__ = [
@@ -55,8 +56,10 @@ def __getattr__(name: str) -> Any:
     match name:
         case "Agency":
             from broker.client import agency as part
-        case "Delivered" | "Overview" | "Reach":
+        case "Delivered" | "Overview":
             from broker.client import lookups as part
+        case "Reach":
+            from broker.client import reach as part
         case "publish_registry":
             from broker.client import publishing as part
         case "Answer":

@@ -27,10 +27,11 @@ from broker.client.backoff import Patience, may_succeed_later
 from broker.client.clock import Clock
 from broker.client.feed import Feed, Wanted
 from broker.client.items import FeedItem, Posted, Received, ReceivedBulletin, Unverified
-from broker.client.lookups import Overview, Reach
+from broker.client.lookups import Overview
 from broker.client.own_keys import OwnKeys
 from broker.client.place import PlaceFile
 from broker.client.posting import Document
+from broker.client.reach import Reach
 from broker.client.recheck import recheck_later
 from broker.client.state import State, check_consumer
 from broker.client.transport import Answer, Transport
@@ -145,25 +146,36 @@ class Agency:
     # --- saying -----------------------------------------------------------------------------------
 
     async def post(
-        self, bulletin: Document, *, to: Sequence[str] = (), except_: Sequence[str] = (), anew: bool = False
+        self,
+        bulletin: Document,
+        *,
+        to: Sequence[str] = (),
+        except_: Sequence[str] = (),
+        anew: bool = False,
+        blind: bool = False,
     ) -> Posted:
         """Post a bulletin (a dict, or a `Bulletin`), to those named or to all who are entitled and
         subscribed.
 
         Fills in id, originator, exchange, registry and sent. The same document and address posted again are
-        the same post, unless `anew`. Raises `SchemaError` with all problems, the broker's refusal,
-        `Unreachable` (the post is kept: post the same again), or `NotAuthentic` when the stamp does not
-        verify.
+        the same post, unless `anew`. `blind`: sealed here for its audience, so that the broker routes it
+        and cannot read it. Raises `SchemaError` with all problems, the broker's refusal, `Unreachable` (the
+        post is kept: post the same again), or `NotAuthentic` when the stamp does not verify.
         """
-        posted = await self._made.posting.post(bulletin, to, except_, anew=anew)
+        posted = await self._made.posting.post(bulletin, to, except_, anew=anew, blind=blind)
         self._recheck_soon()
         return posted
 
     async def post_many(
-        self, bulletins: Sequence[Document], *, to: Sequence[str] = (), except_: Sequence[str] = ()
+        self,
+        bulletins: Sequence[Document],
+        *,
+        to: Sequence[str] = (),
+        except_: Sequence[str] = (),
+        blind: bool = False,
     ) -> list[Posted | HarkaraError]:
         """Post many at once. Gives for each, in order, what was accepted or why it was not."""
-        results = await self._made.posting.post_many(bulletins, to, except_)
+        results = await self._made.posting.post_many(bulletins, to, except_, blind=blind)
         self._recheck_soon()
         return results
 
@@ -178,10 +190,17 @@ class Agency:
         return posted
 
     async def audience(
-        self, bulletin: Document, *, to: Sequence[str] = (), except_: Sequence[str] = ()
+        self,
+        bulletin: Document,
+        *,
+        to: Sequence[str] = (),
+        except_: Sequence[str] = (),
+        blind: bool = False,
     ) -> tuple[Reach, ...]:
-        """Tell who would receive a bulletin and why. Nothing is sent to them."""
-        return await self._made.lookups.audience(self.sign(bulletin, to=to, except_=except_))
+        """Tell who would receive a bulletin and why. Nothing is sent to them; asked `blind`, the broker does
+        not see it either.
+        """
+        return await self._made.posting.audience(bulletin, to, except_, blind=blind)
 
     # --- hearing ----------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from broker.client.acknowledging import Acknowledger
 from broker.client.backoff import Patience
+from broker.client.blind_posting import BlindPosting
 from broker.client.clock import Clock
 from broker.client.feed import Parts
 from broker.client.lookups import Lookups
@@ -42,7 +43,8 @@ class Assembly:
         self.clock = clock
         identity = keys.identity
         self.outbox = Outbox(state.outbox)
-        self.posting = Posting(keys, trust, transport, self.outbox, clock, patience)
+        self.blind = BlindPosting(keys, trust, transport, clock)
+        self.posting = Posting(keys, trust, transport, self.outbox, clock, patience, self.blind)
         opener = Opener(identity.id, trust, PairKeys(keys, transport))
         subscriptions = SubscriptionMemory(state.subscription)
         self.lookups = Lookups(keys, trust, transport, opener, self.posting, subscriptions, clock, patience)

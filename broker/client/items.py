@@ -31,6 +31,8 @@ class Posted:
     stamp: Stamp
     envelope: dsse.Envelope
     repeated: bool
+    sealed_for: tuple[str, ...] = ()
+    """For whom a blind post was sealed here; empty for what the broker sealed."""
 
     @property
     def taken_at(self) -> int:

@@ -42,15 +42,6 @@ OVERVIEW_BYTES = 4 * PAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """Whether an agency would receive a post, and why: the broker's word."""
-
-    agency: str
-    delivers: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Delivered:
     """An agency that has a bulletin in its inbox (`routed`), or will have it: the broker's word."""
 
@@ -162,17 +153,6 @@ class Lookups:
         )
         found.sort(key=lambda receipt: receipt.taken_at)
         return Overview(delivered, tuple(found), len(listed) - len(found))
-
-    async def audience(self, body: bytes) -> tuple[Reach, ...]:
-        """Tell who would receive a post, given its body. Raises what the post would be refused for."""
-        answer = await self._patience.call(
-            lambda: self._transport.send("POST", "/v1/audience", body, signed=True)
-        )
-        rows = _objects(_object(answer.body).get("audience"))
-        return tuple(
-            Reach(str(row.get("agency", "")), row.get("delivers") is True, str(row.get("reason", "")))
-            for row in rows
-        )
 
     async def subscription(self) -> Subscription | None:
         """Give what this agency has asked to hear, None when it hears everything. Raises `NotAuthentic`."""

@@ -44,14 +44,20 @@ FORMAT = "outbox/1"
 KEPT_US = 30 * DAY_US
 """How long a statement is kept after it was signed: so long, asking for the same again is harmless."""
 
-AFTER_LOOK_UP: tuple[type[HarkaraError], ...] = (OutOfWindow, MayNotOriginate, UnknownAgency, IdConflict)
+AFTER_LOOK_UP: tuple[type[HarkaraError], ...] = (
+    OutOfWindow,
+    MayNotOriginate,
+    UnknownAgency,
+    IdConflict,
+)
 """What the broker refuses only after looking for the same bytes: they were not accepted before either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """One statement in the outbox. `body` is what is sent, `path` where to; times in µs; `again` tells that
-    it was here before, so that it may have been accepted already.
+    it was here before, so that it may have been accepted already. One that is `blind` is sealed when it is
+    sent, and its body is never sent as it is.
     """
 
     name: str
@@ -62,6 +68,7 @@ class Kept:
     signed_at: int
     stamp: dsse.Envelope | None = None
     again: bool = False
+    blind: bool = False
 
     @property
     def stmt(self) -> bytes:
@@ -159,6 +166,7 @@ class Outbox:
             "id": kept.id,
             "signed_at": kept.signed_at,
             "body": kept.body.decode(),
+            "blind": kept.blind,
         }
         if kept.stamp is not None:
             fields["stamp"] = dsse.to_json(kept.stamp)
@@ -186,6 +194,7 @@ def _kept_of(name: str, path: Path, document: bytes) -> Kept:
             statement=_statement_of(fields["body"].encode()),
             signed_at=int(fields["signed_at"]),
             stamp=dsse.from_json(fields["stamp"]) if "stamp" in fields else None,
+            blind=fields.get("blind", False) is True,
         )
     except (HarkaraError, KeyError, TypeError, ValueError, AttributeError):
         # Never silently signed anew: what it held may have been accepted.

@@ -10,12 +10,14 @@ import asyncio
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from broker.client import drafting, receipt_draft
 from broker.client.backoff import Patience, may_succeed_later
 from broker.client.batches import lines_of, split
+from broker.client.blind_posting import BlindPosting, Sent
 from broker.client.clock import Clock
 from broker.client.doubts import DoubtfulItem
 from broker.client.item_check import check_stamp
@@ -23,6 +25,7 @@ from broker.client.items import Posted, ReceivedBulletin
 from broker.client.outbox import Kept, Outbox, name_of
 from broker.client.own_keys import OwnKeys
 from broker.client.problems import read_problem
+from broker.client.reach import Reach, read_reach
 from broker.client.transport import Transport
 from broker.client.trust import Trust
 from broker.errors import HarkaraError, Malformed, NotAuthentic, OutOfWindow, Unavailable, Unreachable
@@ -52,8 +55,10 @@ class Posting:
         outbox: Outbox,
         clock: Clock,
         patience: Patience,
+        blind: BlindPosting,
     ) -> None:
         self._keys = keys
+        self._blind = blind
         self._trust = trust
         self._transport = transport
         self._outbox = outbox
@@ -61,11 +66,19 @@ class Posting:
         self._patience = patience
 
     async def post(
-        self, document: Document, to: Sequence[str], excepted: Sequence[str], *, anew: bool = False
+        self,
+        document: Document,
+        to: Sequence[str],
+        excepted: Sequence[str],
+        *,
+        anew: bool = False,
+        blind: bool = False,
     ) -> Posted:
-        """Post one bulletin; with `anew` as something new even if the same was asked for before."""
+        """Post one bulletin; with `anew` as something new even if the same was asked for before, `blind`
+        sealed here. What was posted otherwise is another post.
+        """
         draft = drafting.draft_of(document, to, excepted)
-        (kept,) = await self._keep([(draft, self._complete(draft))], anew=anew)
+        (kept,) = await self._keep([(draft, self._complete(draft))], anew=anew, blind=blind)
         try:
             return await self.send(kept)
         except OutOfWindow:
@@ -73,13 +86,22 @@ class Posting:
                 raise
         # It lay too long and was never accepted (the broker looks for repeats first): it is signed with a new
         # time.
-        (kept,) = await self._keep([(draft, self._complete(draft))])
+        (kept,) = await self._keep([(draft, self._complete(draft))], blind=blind)
         return await self.send(kept)
 
     async def post_many(
-        self, documents: Sequence[Document], to: Sequence[str], excepted: Sequence[str]
+        self,
+        documents: Sequence[Document],
+        to: Sequence[str],
+        excepted: Sequence[str],
+        *,
+        blind: bool = False,
     ) -> list[Posted | HarkaraError]:
-        """Post many, with one answer for each in their order: what was accepted, or why it was not."""
+        """Post many, with one answer for each in their order: what was accepted, or why it was not. Those
+        that are sealed here are sent one after the other.
+        """
+        if blind:
+            return [await self._one_of_many(document, to, excepted) for document in documents]
         results: dict[int, Posted | HarkaraError] = {}
         ready: dict[int, tuple[drafting.Draft, Completed]] = {}
         for place, document in enumerate(documents):
@@ -108,6 +130,27 @@ class Posting:
                 results.setdefault(place, error)
         return [results[place] for place in range(len(documents))]
 
+    async def _one_of_many(
+        self, document: Document, to: Sequence[str], excepted: Sequence[str]
+    ) -> Posted | HarkaraError:
+        try:
+            return await self.post(document, to, excepted, blind=True)
+        except HarkaraError as error:
+            return error
+
+    async def audience(
+        self, document: Document, to: Sequence[str], excepted: Sequence[str], *, blind: bool
+    ) -> tuple[Reach, ...]:
+        """Tell who would receive a bulletin and why; asked `blind`, without showing it to the broker."""
+        bulletin, address = self._complete(drafting.draft_of(document, to, excepted))
+        if blind:
+            return await self._patience.call(lambda: self._blind.audience(bulletin, address))
+        body = drafting.sign(bulletin, address, self._keys.signing_key(self._clock()))[1]
+        answer = await self._patience.call(
+            lambda: self._transport.send("POST", "/v1/audience", body, signed=True)
+        )
+        return read_reach(answer.body)
+
     async def send_receipt(
         self,
         about: ReceivedBulletin,
@@ -135,20 +178,24 @@ class Posting:
         """Send a kept statement until it is answered, and file its stamp."""
         in_doubt = kept.again
 
-        async def attempt() -> bytes:
+        async def attempt() -> Sent:
             nonlocal in_doubt
             try:
-                return (await self._transport.send("POST", kept.path, kept.body)).body
+                if kept.blind:
+                    return await self._blind.send(kept.path, admission.read_post(kept.body))
+                answer = await self._transport.send("POST", kept.path, kept.body)
+                return Sent(answer.body, ())
             except (Unreachable, Unavailable):
                 in_doubt = True
                 raise
 
         try:
-            answer = strictjson.decode(await self._patience.call(attempt))
+            sent = await self._patience.call(attempt)
+            answer = strictjson.decode(sent.answer)
         except HarkaraError as error:
             await asyncio.to_thread(self._outbox.refused, kept, error, in_doubt=in_doubt)
             raise
-        return await self._accepted(kept, answer)
+        return replace(await self._accepted(kept, answer), sealed_for=sent.sealed_for)
 
     async def post_signed(self, body: bytes) -> Posted:
         """Keep and send the body of a post that `sign_draft` made, unchanged. Raises `Malformed`, or as
@@ -173,15 +220,21 @@ class Posting:
         return drafting.sign(bulletin, address, self._keys.signing_key(now))[1]
 
     async def _keep(
-        self, ready: Sequence[tuple[drafting.Draft, Completed]], *, anew: bool = False
+        self,
+        ready: Sequence[tuple[drafting.Draft, Completed]],
+        *,
+        anew: bool = False,
+        blind: bool = False,
     ) -> list[Kept]:
+        name = partial(_name, blind=blind)
+
         def sign(draft: drafting.Draft, completed: Completed) -> Kept:
             now = self._clock()
             bulletin, address = completed
             statement, body = drafting.sign(bulletin, address, self._keys.signing_key(now))
-            return Kept(_name(draft), BULLETINS, bulletin.id, body, statement, now)
+            return Kept(name(draft), BULLETINS, bulletin.id, body, statement, now, blind=blind)
 
-        makers = [(_name(draft), partial(sign, draft, completed)) for draft, completed in ready]
+        makers = [(name(draft), partial(sign, draft, completed)) for draft, completed in ready]
         return await asyncio.to_thread(self._outbox.keep, makers, anew=anew)
 
     def _complete(self, draft: drafting.Draft) -> Completed:
@@ -232,5 +285,5 @@ class Posting:
         return Posted(self._keys.identity.id, kept.id, read, stamp, fields.get("repeated") is True)
 
 
-def _name(draft: drafting.Draft) -> str:
-    return name_of("bulletin", draft.fields, sorted(draft.to), sorted(draft.excepted))
+def _name(draft: drafting.Draft, *, blind: bool) -> str:
+    return name_of("blind" if blind else "bulletin", draft.fields, sorted(draft.to), sorted(draft.excepted))

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -34,16 +34,20 @@ from broker.protocol.card import Card
 from broker.protocol.digests import SALT_BYTES, Address, Policy, read_address, read_policy_opening
 from broker.protocol.encoding import Bin, ListOf, Maybe, Row
 from broker.protocol.fields import UUID
+from broker.protocol.keys import SigningKey
 from broker.protocol.limits import LIFETIME_US, MEMBERS_ITEMS, PAIR_KEY_LIFE_US, SENT_AHEAD_US
-from broker.protocol.pairkeys import SEALED_PAIR_KEY_TYPE, WRAP_BYTES, PairKeyBinding, read_binding
+from broker.protocol.pairkeys import SEALED_PAIR_KEY_TYPE, WRAP_BYTES, PairKey, PairKeyBinding, read_binding
 from broker.protocol.registry import Registry
 from broker.protocol.sealing import (
     BY_ORIGINATOR,
     SEAL_BYTES,
+    SEAL_TYPE,
     BulletinHeader,
+    Content,
     Sealed,
     padded_length,
     read_header,
+    seal,
     verify_seal,
 )
 
@@ -84,6 +88,25 @@ class BlindFacts:
     author: Card
     header: BulletinHeader
     policy: Policy
+
+
+def seal_blind_post(
+    header: BulletinHeader,
+    content: Content,
+    opening: bytes,
+    address: Address | None,
+    pair_keys: Mapping[str, PairKey],
+    signer: SigningKey,
+    entropy: bytes,
+) -> BlindPost:
+    """Seal `content` as its originator, whose key is `signer`, for the members of `pair_keys`, itself
+    included. `opening` is the policy's; 32 bytes of `entropy`.
+    """
+    sealed, content_key = seal(header, content, entropy)
+    signature = signer.sign(SEAL_TYPE, sealed.seal_record()).signature.value
+    digest = sealed.digest()
+    wraps = {member: pair.wrap(content_key, digest) for member, pair in pair_keys.items()}
+    return BlindPost(replace(sealed, seal=signature), opening, address, wraps)
 
 
 def read_blind_post(record: bytes) -> BlindPost:
@@ -178,8 +201,7 @@ def check_sealed_pair_key(envelope: dsse.Envelope, registry: Registry, now: int)
         raise WrongExchange(
             "made for another exchange", Problem("", registry.exchange.hex(), binding.exchange.hex())
         )
-    current = registry.key_for(binding.member, "seal", now)
-    if current is None or current.kid != binding.member_kid:
+    if registry.sealing_kid(binding.member, now) != binding.member_kid:
         raise AudienceChanged(
             "not the member's sealing key in force",
             Problem("", "the sealing key of the newest registry", binding.member, "fetch the registry"),

@@ -63,6 +63,15 @@ class PairKeyBinding:
             self.not_after,
         )
 
+    def serves(self, sealer_kid: bytes, member_kid: bytes | None, at: int, *, spare: int = 0) -> bool:
+        """Tell whether something stamped at `at` (µs), or up to `spare` later, may be wrapped under this
+        key, while these are the keys of both sides: `member_kid` is None when the member has none in force.
+        """
+        return (self.sealer_kid, self.member_kid) == (
+            sealer_kid,
+            member_kid,
+        ) and self.not_before <= at <= self.not_after - spare
+
 
 @dataclass(frozen=True, slots=True)
 class PairKey:

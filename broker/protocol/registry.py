@@ -100,6 +100,11 @@ class Registry:
         """Give the key of a member in force for `use`: the one valid longest when there are several."""
         return self._in_force.at(now).keys.get((member, use))
 
+    def sealing_kid(self, member: str, at: int) -> bytes | None:
+        """Give the kid of the sealing key of a member in force at `at` (µs), None when there is none."""
+        key = self.key_for(member, "seal", at)
+        return None if key is None else key.kid
+
     def agencies(self) -> tuple[str, ...]:
         """Give the ids of all agencies (brokers are no recipients), sorted."""
         return self._agencies

@@ -121,10 +121,7 @@ def _bound(record: bytes) -> PairKeyBinding:
 
 
 def _fits(bound: PairKeyBinding, member: str, header: BulletinHeader, registry: Registry, at: int) -> bool:
-    current = registry.key_for(member, "seal", at)
-    return (
-        (bound.member, bound.sealer, bound.sealer_kid) == (member, header.sealer, header.sealer_kid)
-        and current is not None
-        and current.kid == bound.member_kid
-        and bound.not_before <= at <= bound.not_after - SPARE_US
+    current = registry.sealing_kid(member, at)
+    return (bound.member, bound.sealer) == (member, header.sealer) and bound.serves(
+        header.sealer_kid, current, at, spare=SPARE_US
     )

@@ -116,12 +116,8 @@ class PairKeys:
             pair = self._ready.get(member)
             if pair is None:
                 continue
-            bound, current = pair.binding, registry.key_for(member, "seal", stamped_at)
-            if (
-                current is not None
-                and current.kid == bound.member_kid
-                and bound.sealer_kid == sealer_kid
-                and bound.not_before <= stamped_at <= bound.not_after - SPARE_US
+            if pair.binding.serves(
+                sealer_kid, registry.sealing_kid(member, stamped_at), stamped_at, spare=SPARE_US
             ):
                 found[member] = pair
         return found
