@@ -27,6 +27,7 @@ class Relay:
         self.target = target
         self.url = ""
         self.asked: list[str] = []
+        self.sent: list[tuple[str, bytes]] = []
         self.change: Change = lambda _, body: body
         self.change_event: Callable[[bytes], bytes] = lambda frame: frame
         self.refuse: Callable[[str], int | None] = lambda _: None
@@ -46,6 +47,7 @@ class Relay:
         if status is not None:
             return web.json_response({"type": "about:blank", "status": status}, status=status)
         body = await request.read()
+        self.sent.append((name, body))
         headers = {
             k: v for k, v in request.headers.items() if k.lower() not in ("content-length", "connection")
         }
