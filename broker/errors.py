@@ -152,7 +152,9 @@ class IdConflict(HarkaraError):
 
 
 class AudienceChanged(HarkaraError):
-    """The wraps of a blind post are not those of the audience that the broker computes."""
+    """A blind post is not wrapped for the audience that the broker computes, or not under pair keys in
+    force here.
+    """
 
     code, status = "audience-changed", 409
 

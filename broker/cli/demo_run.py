@@ -122,9 +122,9 @@ class Stage:
         for scene in SCENES:
             document = _document(scene, posted)
             originator = self._agencies[scene.originator]
-            reaches[scene.key] = await originator.audience(document, to=scene.to)
+            reaches[scene.key] = await originator.audience(document, to=scene.to, blind=scene.blind)
             began[scene.key] = time.perf_counter()
-            posted[scene.key] = await originator.post(document, to=scene.to)
+            posted[scene.key] = await originator.post(document, to=scene.to, blind=scene.blind)
             await self._until_heard(scene, posted[scene.key])
         refused = [await self._attempt(refusal) for refusal in REFUSALS]
         await asyncio.sleep(QUIET_SECONDS)

@@ -83,7 +83,8 @@ MEMBERS: Final = (
 class Scene:
     """One post: its key in the story, who says it, its document, whom it names, and who must hear it.
 
-    `about` is the key of the scene that it updates or cancels; `answer` a recipient's word beside `opened`.
+    `about` is the key of the scene that it updates or cancels; `answer` a recipient's word beside `opened`;
+    a `blind` one is sealed by who says it, and the broker cannot read it.
     """
 
     key: str
@@ -94,6 +95,7 @@ class Scene:
     to: tuple[str, ...] = ()
     about: str | None = None
     answer: tuple[str, ReceiptKind] | None = None
+    blind: bool = False
 
 
 def _alert(category: str, marking: str, english: str, urdu: str, **more: Any) -> dict[str, Any]:
@@ -207,6 +209,7 @@ SCENES: Final = (
         ),
         frozenset({ISLAMABAD}),
         to=(ISLAMABAD,),
+        blind=True,
     ),
     Scene(
         "update",

@@ -122,6 +122,8 @@ def _title(played: Played) -> Text:
     document = played.scene.document
     title = Text(played.scene.title, "bold reverse" if document["status"] != "Actual" else "bold")
     title.append(f"\n{document['marking']}", _MARKINGS.get(document["marking"], "white"))
+    if played.scene.blind:
+        title.append(", blind")
     return title
 
 

@@ -154,9 +154,10 @@ def unpacked_page(body: bytes) -> dict[str, Any]:
                 "kind": kind,
                 "header": b64(found[0]),
                 "ciphertext": b64(found[1]),
-                "wrap": b64(found[2]),
-                "stamp": unpacked(found[3]),
+                "wrap": b64(found[3]),
+                "stamp": unpacked(found[4]),
             }
+            | ({} if found[2] is None else {"seal": b64(found[2])})
             for number, kind, found, _ in items
         ],
         "head": unpacked(head),

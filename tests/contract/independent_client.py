@@ -284,9 +284,16 @@ class Member:
         bulletin = item["kind"] == "bulletin"
         fields = opened("header" if bulletin else "receipt header", inner)
         exchange, mode, sealer, sealer_kid, author, header_id, header_stmt, *rest = fields
-        told = (exchange, mode, sealer_kid, author, header_id, header_stmt)
-        if told != (self.exchange, "broker", stamp.kid, originator, item_id, stmt):
+        told = (exchange, author, header_id, header_stmt)
+        if told != (self.exchange, originator, item_id, stmt):
             raise NotBelieved("the header says otherwise than the stamp")
+        if mode == "originator" and sealer == originator:
+            kind = TYPE.format("seal", "msgpack")
+            sealed_by = self.verified(Envelope(kind, seal, sealer_kid, raw(item["seal"])), kind, taken_at)
+            if sealed_by.member != originator:
+                raise NotBelieved("sealed by somebody else than its author")
+        elif (mode, sealer_kid) != ("broker", stamp.kid):
+            raise NotBelieved("sealed by neither a broker nor the author")
         pair_key = self.pair_key(wrap[:16], sealer, sealer_kid, taken_at)
         bound = record("wrap", wrap[:16], self.name) + sealed
         content_key = decrypted(pair_key, sealed[:12], wrap[16:], bound)

@@ -12,11 +12,13 @@ import copy
 import json
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from broker.client import Agency
 from broker.wiring import RunningBroker
 from tests.contract import independent_bytes, independent_client
 from tests.contract.independent_bytes import NotBelieved
@@ -88,6 +90,29 @@ def _conversation(member: Callable[[str], Member]) -> None:
         "confirmed",
         said[1]["id"],
     )
+
+
+async def test_it_believes_what_an_author_sealed_itself_and_nothing_like_it(
+    member: Callable[[str], Member], broker: RunningBroker, exchange: TestExchange, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    document = NEWS | {"expires": (now + timedelta(hours=1)).isoformat()}
+    identity, registry = exchange.identities[FIA], exchange.registry
+    async with Agency.connect(broker.url, identity=identity, registry=registry, state=tmp_path) as fia:
+        posted = await fia.post(document, to=[ISLAMABAD], blind=True)
+    await asyncio.to_thread(_sealed_by_its_author, member(ISLAMABAD), posted.id)
+
+
+def _sealed_by_its_author(islamabad: Member, posted: str) -> None:
+    page = islamabad.arrived(1)
+    (found,) = islamabad.believe(page)
+    assert found["id"] == posted
+    assert islamabad.believe(islamabad.packed_inbox()) == [found]
+    assert islamabad.believe(islamabad.feed(1)) == [found]
+    forged = copy.deepcopy(page)
+    _flip("seal")(forged)
+    with pytest.raises(NotBelieved):
+        islamabad.believe(forged)
 
 
 def _flipped(text: str, at: int = -1) -> str:
