@@ -208,6 +208,9 @@ def check_sealed_pair_key(envelope: dsse.Envelope, registry: Registry, now: int)
         )
     if not now < binding.not_after <= binding.not_before + PAIR_KEY_LIFE_US:
         raise _malformed("a life of at most 4 hours that has not ended", "another")
+    if binding.not_before > now + SENT_AHEAD_US:
+        # The store keeps it for months after its end: nobody says when that is but this.
+        raise _malformed("a life that begins now", "one that begins later")
     return binding
 
 

@@ -7,12 +7,14 @@ holds the opening can check it. Source: schemas/protocol.md, "A bulletin".
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from broker.errors import Malformed, Problem, shorten
 from broker.protocol import dsse, encoding
 from broker.protocol.encoding import Bin, ListOf, Maybe
-from broker.protocol.limits import MEMBERS_ITEMS
+from broker.protocol.fields import AREA_CODE, UUID
+from broker.protocol.limits import AREAS_ITEMS, MEMBERS_ITEMS, REFERENCES_ITEMS, SAFE_INTEGER
 from broker.protocol.vocabulary import BULLETIN_TYPES, CATEGORIES, MARKINGS, SEVERITIES, STATUSES
 
 SALT_BYTES = 32
@@ -71,7 +73,9 @@ class Policy:
 
 
 def read_policy_opening(opening: bytes) -> tuple[bytes, Policy]:
-    """Read an opening: salt and policy. Raises `Malformed`, for terms outside the vocabulary too."""
+    """Read an opening: salt and policy. Raises `Malformed`, for terms outside the vocabulary too, and for
+    more areas and references than a bulletin may have: each of them is work for whoever routes it.
+    """
     salt, status, kind, category, marking, severity, areas, references, expires, respond_by = encoding.unpack(
         opening,
         "policy",
@@ -98,6 +102,14 @@ def read_policy_opening(opening: bytes) -> tuple[bytes, Policy]:
                 "not a policy",
                 Problem("", f"a {name} of the vocabulary", shorten(value), "see schemas/protocol.md"),
             )
+    for codes, form, most, name in (
+        (areas, AREA_CODE, AREAS_ITEMS, "area codes"),
+        (references, UUID, REFERENCES_ITEMS, "references"),
+    ):
+        if len(codes) > most or not all(re.fullmatch(form, code) for code in codes):
+            raise Malformed("not a policy", Problem("", f"at most {most} {name}", "more, or others"))
+    if expires > SAFE_INTEGER:
+        raise Malformed("not a policy", Problem("", "an expiry that is a time", "a larger number"))
     return salt, Policy(
         status, kind, category, marking, severity, tuple(areas), tuple(references), expires, respond_by
     )

@@ -19,6 +19,7 @@ LINE: Final = r"^\S(?:[^\n]*\S)?\Z"
 """One line, neither empty nor with space at either end."""
 
 UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[457][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+AREA_CODE: Final = r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?"
 EXAMPLE_ID: Final = "0199b2d4-6f1e-7c3a-9d52-3f0a8c1e7b64"
 EXAMPLE_TIME: Final = "2026-03-01T09:30:00+05:00"
 
@@ -118,7 +119,7 @@ AreaCode = Annotated[
     str,
     Meta(
         title="ISO 3166-2 code, or the country's alone",
-        pattern=r"^[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z",
+        pattern=rf"^{AREA_CODE}\Z",
         examples=["PK-PB"],
         extra={"mend": _upper},
     ),

@@ -23,6 +23,8 @@ from broker.protocol.keys import HpkeSeal, SealingKey, SigningKey
 
 PAIR_KEY_BYTES = 32
 PAIR_KEY_ID_BYTES = 16
+SEALED_BYTES = 1_120 + PAIR_KEY_BYTES + 16
+"""HPKE's enc and ct of one pair key."""
 WRAP_BYTES = PAIR_KEY_ID_BYTES + 32 + 16
 SEALED_PAIR_KEY_TYPE = dsse.payload_type("sealed-pair-key", "msgpack")
 
@@ -142,7 +144,7 @@ def open_pair_key(
 
 
 def _split(sealed_pair_key: dsse.Envelope) -> tuple[PairKeyBinding, bytes, bytes]:
-    info, sealed = encoding.unpack(sealed_pair_key.payload, "sealed pair key", bytes, bytes)
+    info, sealed = encoding.unpack(sealed_pair_key.payload, "sealed pair key", bytes, Bin(SEALED_BYTES))
     binding = encoding.unpack(
         info, "pair key", Bin(32), Bin(PAIR_KEY_ID_BYTES), str, Bin(32), str, Bin(32), int, int, int
     )

@@ -72,7 +72,9 @@ class BlindPosting:
             if repeat is not None:
                 return repeat
             blind.check_expiry(policy, self._clock())
-            # Not before: what a recipient holds is nearly a post, and must not be at the author's expense.
+            # What a recipient holds is nearly a post. Under which pair key the author's own wrap is, no
+            # recipient knows: what one puts together ends here, and is not at the author's expense.
+            await self._keys.check({author: post.wraps.get(author, b"")}, header, registry)
             charge.take(author, more=look_ups(policy))
             if header.registry_version > registry.version:
                 raise AudienceChanged(

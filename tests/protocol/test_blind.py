@@ -271,9 +271,12 @@ BINDING = PairKeyBinding(
 MOI_PUBLIC = read_sealing_public(EXCHANGE.sealing(MOI).public)
 
 
-def sealed_key(signer: SigningKey = SIGNER, **changes: Any) -> dsse.Envelope:
+NEXT_YEAR = NOW + 330 * limits.DAY_US
+
+
+def sealed_key(signer: SigningKey = SIGNER, ciphertext: bytes = bytes(1168), **changes: Any) -> dsse.Envelope:
     pair = PairKey.of(replace(BINDING, **changes), SECRET)
-    return seal_pair_key(pair, MOI_PUBLIC, lambda *_: bytes(1168), signer)
+    return seal_pair_key(pair, MOI_PUBLIC, lambda *_: ciphertext, signer)
 
 
 def test_a_pair_key_for_a_member_is_taken() -> None:
@@ -297,6 +300,14 @@ def test_a_pair_key_for_a_member_is_taken() -> None:
         pytest.param(
             lambda: sealed_key(not_after=BINDING.not_after + 1), Malformed, id="that-lives-too-long"
         ),
+        pytest.param(
+            lambda: sealed_key(not_before=NEXT_YEAR, not_after=NEXT_YEAR + 1), Malformed, id="for-next-year"
+        ),
+        pytest.param(
+            lambda: sealed_key(not_before=2**63, not_after=2**63 + 1), Malformed, id="for-the-end-of-time"
+        ),
+        pytest.param(lambda: sealed_key(ciphertext=bytes(1167)), Malformed, id="too-short-to-open"),
+        pytest.param(lambda: sealed_key(ciphertext=bytes(99_999)), Malformed, id="with-ballast"),
         pytest.param(lambda: SIGNER.sign(SEALED_PAIR_KEY_TYPE, b"\x90"), Malformed, id="that-cannot-be-read"),
         pytest.param(
             lambda: SIGNER.sign(SEAL_TYPE, sealed_key().payload), BadSignature, id="signed-as-a-seal"

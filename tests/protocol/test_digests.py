@@ -23,6 +23,8 @@ from broker.protocol.digests import (
     statement_digest,
 )
 from broker.protocol.encoding import pack
+from broker.protocol.fields import AREA_CODE
+from broker.protocol.limits import SAFE_INTEGER
 from broker.protocol.vocabulary import BULLETIN_TYPES, CATEGORIES, MARKINGS, SEVERITIES, STATUSES
 from tests.exchange_fixtures import BEIJING, FIA, MOI, NOW, fixed, make_exchange, sign_bulletin
 
@@ -160,9 +162,9 @@ policies = st.builds(
     category=st.sampled_from(CATEGORIES),
     marking=st.sampled_from(MARKINGS),
     severity=st.none() | st.sampled_from(SEVERITIES),
-    areas=st.lists(texts, max_size=4).map(tuple),
-    references=st.lists(texts, max_size=4).map(tuple),
-    expires_at=st.integers(0, 2**63),
+    areas=st.lists(st.from_regex(AREA_CODE, fullmatch=True), max_size=4).map(tuple),
+    references=st.lists(st.uuids(version=4).map(str), max_size=4).map(tuple),
+    expires_at=st.integers(0, SAFE_INTEGER),
     respond_by=st.none() | texts,
 )
 
@@ -192,7 +194,14 @@ def opening(place: int, value: Any) -> bytes:
         pytest.param(opening(5, "Worst"), id="a-severity-that-is-none"),
         pytest.param(opening(5, ""), id="an-empty-severity"),
         pytest.param(opening(6, "PK"), id="an-area-that-is-no-list"),
+        pytest.param(opening(6, ["pk-is"]), id="an-area-in-small-letters"),
+        pytest.param(opening(6, ["PK-IS\n"]), id="a-line-for-an-area"),
+        pytest.param(opening(6, ["PK"] * 65), id="65-areas"),
         pytest.param(opening(7, [1]), id="a-number-for-a-reference"),
+        pytest.param(opening(7, ["../pk.moi"]), id="a-reference-that-is-no-id"),
+        pytest.param(opening(7, [POLICY.references[0]] * 65), id="65-references"),
+        pytest.param(opening(8, 2**53), id="a-time-that-no-clock-tells"),
+        pytest.param(opening(8, 2**64 - 1), id="the-largest-number"),
         pytest.param(opening(8, -1), id="a-negative-time"),
         pytest.param(opening(8, 1.5), id="half-a-microsecond"),
         pytest.param(opening(9, NOW), id="a-number-for-respond-by"),
