@@ -100,10 +100,11 @@ async def test_it_believes_what_an_author_sealed_itself_and_nothing_like_it(
     identity, registry = exchange.identities[FIA], exchange.registry
     async with Agency.connect(broker.url, identity=identity, registry=registry, state=tmp_path) as fia:
         posted = await fia.post(document, to=[ISLAMABAD], blind=True)
-    await asyncio.to_thread(_sealed_by_its_author, member(ISLAMABAD), posted.id)
+    await asyncio.to_thread(_sealed_by_its_author, member, posted.id)
 
 
-def _sealed_by_its_author(islamabad: Member, posted: str) -> None:
+def _sealed_by_its_author(member: Callable[[str], Member], posted: str) -> None:
+    islamabad = member(ISLAMABAD)
     page = islamabad.arrived(1)
     (found,) = islamabad.believe(page)
     assert found["id"] == posted
