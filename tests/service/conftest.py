@@ -10,6 +10,7 @@ import pytest
 
 from broker.protocol import dsse
 from broker.service import clock as wall
+from broker.service.allowance import Allowance
 from broker.service.clock import Clock
 from broker.service.service import Service
 from broker.store.store import Store
@@ -31,7 +32,12 @@ async def service(store: Store, exchange: TestExchange) -> AsyncIterator[Service
 
 
 async def start_service(
-    store: Store, exchange: TestExchange, *, clock: Clock = wall.now, data: Path | None = None
+    store: Store,
+    exchange: TestExchange,
+    *,
+    clock: Clock = wall.now,
+    data: Path | None = None,
+    allowance: Allowance | None = None,
 ) -> Service:
     """Start a broker of `exchange` over `store`; `data` is the directory whose disk it watches."""
     service = Service(
@@ -42,6 +48,7 @@ async def start_service(
         epoch=exchange.registry.epoch,
         clock=clock,
         data=data,
+        allowance=allowance,
     )
     await service.start(exchange.registry_envelope, exchange.entitlements_envelope)
     return service
