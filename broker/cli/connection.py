@@ -15,7 +15,7 @@ from broker.cli.refusals import MisuseError
 from broker.cli.trust_files import EXCHANGE
 from broker.client.agency import Agency
 from broker.client.items import Received, ReceivedBulletin, Unverified
-from broker.errors import NotAuthentic
+from broker.errors import NotAuthentic, NotFound
 
 
 @asynccontextmanager
@@ -50,13 +50,21 @@ async def item_named(agency: Agency, name: str) -> Received | Unverified:
     return await agency.fetch(originator, item_id)
 
 
-async def bulletin_named(agency: Agency, name: str) -> ReceivedBulletin:
-    """Give the bulletin that `name` names. Raises `MisuseError` for a receipt, `NotAuthentic` for
-    what does not verify.
+async def verified_item(agency: Agency, name: str) -> Received:
+    """Give the item that `name` names, with its content. Raises `NotFound` for what the broker does not
+    give any more, `NotAuthentic` for what does not verify.
     """
     item = await item_named(agency, name)
     if isinstance(item, Unverified):
+        if item.withheld:
+            raise NotFound(f"item {item.number}: {item.reason}")
         raise NotAuthentic(f"item {item.number} does not verify: {item.reason}")
+    return item
+
+
+async def bulletin_named(agency: Agency, name: str) -> ReceivedBulletin:
+    """Give the bulletin that `name` names. Raises `MisuseError` for a receipt, else as `verified_item`."""
+    item = await verified_item(agency, name)
     if not isinstance(item, ReceivedBulletin):
         raise MisuseError(f"item {name} is a receipt, not a bulletin")
     return item

@@ -22,5 +22,7 @@ def item_json(item: FeedItem) -> dict[str, Any]:
     if isinstance(item, ReceivedBulletin):
         if (until := item.respond_by_at) is not None:
             found["respond_by"] = times.format(until)
+        if item.unknown_references:
+            found["unknown_references"] = list(item.unknown_references)
         return found | {"bulletin": msgspec.to_builtins(item.bulletin)}
     return found | {"receipt": msgspec.to_builtins(item.receipt)}

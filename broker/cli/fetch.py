@@ -10,14 +10,13 @@ import click
 from broker.cli import files
 from broker.cli.agency_flags import AgencyFlags, agency_flags
 from broker.cli.command import command, flag
-from broker.cli.connection import connected, item_named
+from broker.cli.connection import connected, verified_item
 from broker.cli.extras import needing
 from broker.cli.feed_json import item_json
 from broker.cli.output import pretty, remark, result
 from broker.cli.parameters import DIRECTORY, FILE
 from broker.cli.refusals import MisuseError
-from broker.client.items import Evidence, Received, ReceivedBulletin, Unverified
-from broker.errors import NotAuthentic
+from broker.client.items import Evidence, Received, ReceivedBulletin
 from broker.protocol import dsse
 
 ForeignForm = Literal["cap", "stix"]
@@ -57,9 +56,7 @@ async def fetch(
     --out it goes to stdout.
     """
     async with connected(agency) as connection:
-        found = await item_named(connection, item)
-    if isinstance(found, Unverified):
-        raise NotAuthentic(f"item {found.number} does not verify: {found.reason}")
+        found = await verified_item(connection, item)
     written = found.evidence.statement.payload if form == "bulletin" else _foreign(found, form)
     if out is not None:
         files.write_new(out, written, private=True)
@@ -86,9 +83,7 @@ async def export(agency: AgencyFlags, item: str, proof: Path, as_json: bool) -> 
     harkara verify checks it offline, years later too. The proof holds the content in clear.
     """
     async with connected(agency) as connection:
-        found = await item_named(connection, item)
-    if isinstance(found, Unverified):
-        raise NotAuthentic(f"item {found.number} does not verify: {found.reason}")
+        found = await verified_item(connection, item)
     files.write_new(proof, (pretty(_proof(found.evidence)) + "\n").encode(), private=True)
     written = {"proof": str(proof), "originator": found.originator, "id": found.id}
     result(written, f"Wrote the proof of {found.originator}/{found.id} to {proof}", as_json=as_json)

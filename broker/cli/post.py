@@ -101,6 +101,8 @@ class Printer:
             "stmt": posted.stamp.stmt.hex(),
             "sealed": posted.stamp.sealed.hex(),
         }
+        if posted.recipients is not None:
+            found["recipients"] = posted.recipients
         if posted.sealed_for:
             found["sealed_for"] = list(posted.sealed_for)
         again = ", as before: it was accepted already" if posted.repeated else ""
@@ -109,6 +111,8 @@ class Printer:
         )
         lines = [words, *_sealed_for(posted)]
         result(found | ({"label": label} if label else {}), lines, as_json=self.as_json)
+        if posted.recipients == 0:
+            remark(f"Nobody receives {posted.id}: `harkara audience` says why.", as_json=self.as_json)
 
     def refused(self, error: HarkaraError, label: str) -> None:
         """Print why one of many was refused."""

@@ -24,6 +24,7 @@ from broker.cli.isolation import (
     let_go,
     reads_from_right,
 )
+from broker.cli.moment import now
 from broker.cli.refusals import harmless
 from broker.cli.subject_words import subject_words
 from broker.client.items import Expired, FeedItem, ReceivedBulletin, ReceivedReceipt, Unverified
@@ -73,9 +74,9 @@ def console() -> Console:
     )
 
 
-def show(item: FeedItem, out: Console) -> None:
-    """Print one item of a feed."""
-    page = _Page(out.width)
+def show(item: FeedItem, out: Console, *, at: int | None = None) -> None:
+    """Print one item of a feed as it is `at` (µs since the epoch), now unless given."""
+    page = _Page(out.width, now() if at is None else at)
     match item:
         case ReceivedBulletin():
             page.bulletin(item)
@@ -98,9 +99,10 @@ def clock(at: int) -> str:
 class _Page:
     """The lines of one item, none wider than `width` cells."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, at: int) -> None:
         self.lines: list[Text] = []
         self._width = width
+        self._at = at
 
     def bulletin(self, item: ReceivedBulletin) -> None:
         it = item.bulletin
@@ -131,8 +133,10 @@ class _Page:
             self._field("NOTE", it.note)
 
     def unverified(self, item: Unverified) -> None:
-        words = f"NOT VERIFIED, content withheld ({harmless(item.kind)})"
-        self._ruled(f"━━ {item.number} ━━", (), words, "bold red")
+        words, style = f"NOT VERIFIED, content withheld ({harmless(item.kind)})", "bold red"
+        if item.withheld:
+            words, style = f"NOT GIVEN ({harmless(item.kind)})", "bold yellow"
+        self._ruled(f"━━ {item.number} ━━", (), words, style)
         self._field("REASON", harmless(item.reason))
         self._field("CODE", item.code, "dim")
 
@@ -200,7 +204,12 @@ class _Page:
         self._field("FROM", f"{it.originator}, accepted {clock(item.taken_at)}{_rating(it)}")
         if it.references:
             self._field("REPLACES" if it.type == "Update" else "CANCELS", ", ".join(it.references))
-        self._field("VALID", f"until {clock(it.expires_at)}")
+        if item.unknown_references:
+            self._field("", f"not in this inbox: {', '.join(item.unknown_references)}", "bold yellow")
+        if it.expires_at <= self._at:
+            self._field("EXPIRED", f"at {clock(it.expires_at)}", "bold red")
+        else:
+            self._field("VALID", f"until {clock(it.expires_at)}")
         again = "  (again)" if item.redelivered else ""
         self._field("ID", f"{it.originator}/{it.id}{again}", "dim")
 

@@ -37,8 +37,8 @@ from broker.client.state import State, check_consumer
 from broker.client.transport import Answer, Transport
 from broker.client.trust import Trust
 from broker.client.trust_files import load_identity
-from broker.errors import HarkaraError
-from broker.protocol.answers import Subscription
+from broker.errors import HarkaraError, NotFound
+from broker.protocol.answers import ReceiptKind, Subscription
 from broker.protocol.identity import Identity
 from broker.protocol.registry import Registry
 
@@ -228,6 +228,34 @@ class Agency:
         self._feeds.add(items)
         return items
 
+    async def inbox(self, *, after: int = 0, count: int | None = None) -> list[FeedItem]:
+        """Give what the inbox has from a number on (at most `count`), without moving any place. Raises as
+        `feed`.
+        """
+        return [item async for item in self.feed(follow=False, after=after, count=count)]
+
+    async def acknowledge(
+        self, number: int, kind: ReceiptKind = "opened", *, note: str | None = None, actor: str | None = None
+    ) -> Posted:
+        """Send the originator of a numbered bulletin a receipt: `opened`, `actioned` or `refused`. Raises
+        `NotFound` when there is no bulletin of this number, and what a post raises.
+        """
+        return await (await self._bulletin(number)).acknowledge(kind, note=note, actor=actor)
+
+    async def answer(
+        self,
+        number: int,
+        kind: ReceiptKind,
+        *,
+        note: str | None = None,
+        until: str | None = None,
+        actor: str | None = None,
+    ) -> Posted:
+        """Answer what a numbered bulletin asks: `confirmed`, `denied`, or `later` with `until` (RFC 3339).
+        Raises as `acknowledge`.
+        """
+        return await (await self._bulletin(number)).answer(kind, note=note, until=until, actor=actor)
+
     async def item(self, number: int) -> Received | Unverified:
         """Give one item of the inbox by its number. Raises `NotFound`."""
         return await self._made.lookups.item(number)
@@ -279,6 +307,12 @@ class Agency:
         those.
         """
         return await self._made.recheck.run()
+
+    async def _bulletin(self, number: int) -> ReceivedBulletin:
+        item = await self.item(number)
+        if not isinstance(item, ReceivedBulletin):
+            raise NotFound(f"item {number} of the inbox is no bulletin that verifies")
+        return item
 
     async def _begin(self) -> None:
         await asyncio.to_thread(self._made.outbox.tidy, self._made.clock())

@@ -22,15 +22,16 @@ from broker.client.backoff import Patience
 from broker.client.doubts import Doubt, DoubtfulItem
 from broker.client.evidence import keep_evidence
 from broker.client.inbox_check import FORGED, ROLLBACK, InboxWalk, Position, claimed_registry
-from broker.client.items import Answering, Expired, FeedItem, received, unverified
+from broker.client.items import Answering, Expired, FeedItem, ReceivedBulletin, received, unverified
 from broker.client.opening import Opener
 from broker.client.place import Place, PlaceFile
 from broker.client.state import State, check_consumer
 from broker.client.subscription_memory import SubscriptionMemory
 from broker.client.transport import Transport
 from broker.client.trust import Trust
-from broker.errors import CursorNotOurs, InboxBroken, RolledBack
+from broker.errors import CursorNotOurs, InboxBroken, NotFound, RolledBack
 from broker.protocol import dsse
+from broker.protocol.bulletin import Bulletin
 from broker.protocol.delivery import Entry, Item
 from broker.protocol.head import Head
 
@@ -124,6 +125,9 @@ class Feed:
             await self._source.reset()
             if await self._moved_to_new_epoch():
                 return None
+            if self._walk.position.chain is None and isinstance(error, CursorNotOurs):
+                # Nothing was held against it: somebody looks from a number that there is not.
+                raise NotFound(f"the inbox has no item {self._walk.position.after} to look from") from None
             raise InboxBroken(f"{ROLLBACK}: {error.detail}", *error.problems) from None
 
     async def _take(self, arrival: Arrival) -> FeedItem | None:
@@ -196,11 +200,24 @@ class Feed:
             found: FeedItem = unverified(item.number, kind, doubtful, redelivered=redelivered)
         else:
             found = received(verified, item.number, redelivered=redelivered, answering=self._parts.answering)
+            if isinstance(found, ReceivedBulletin) and found.bulletin.type == "Cancel":
+                found = replace(found, unknown_references=await self._unknown_references(found.bulletin))
             self._walk.stamped(verified.outside.stamp.taken_at)
         self._walk.take(item)
         if self._file is not None:
             await self._save(replace(self._place, handed=max(self._place.handed, item.number)))
         return found
+
+    async def _unknown_references(self, cancel: Bulletin) -> tuple[str, ...]:
+        """Give what a Cancel refers to and the broker has not given to this agency: originals go first."""
+        unknown: list[str] = []
+        for each in cancel.references:
+            path = f"/v1/bulletins/{cancel.originator}/{each}"
+            try:
+                await self._persist(lambda path=path: self._parts.transport.get(path), reconnect=False)
+            except NotFound:
+                unknown.append(each)
+        return tuple(unknown)
 
     # --- the place --------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from broker.client.doubts import DoubtfulItem
+from broker.client.doubts import Doubt, DoubtfulItem
 from broker.client.item_check import VerifiedItem
 from broker.errors import shorten
 from broker.protocol import dsse
@@ -31,6 +31,8 @@ class Posted:
     stamp: Stamp
     envelope: dsse.Envelope
     repeated: bool
+    recipients: int | None = None
+    """How many receive it, the broker's word with its first answer."""
     sealed_for: tuple[str, ...] = ()
     """For whom a blind post was sealed here; empty for what the broker sealed."""
 
@@ -69,6 +71,17 @@ class Evidence:
     """SHA-256 of the ciphertext: with the sealed header it shows what the stamp's `sealed` stands for."""
 
 
+class NothingToTell:
+    """An item that asks for no receipt: acknowledging it tells nobody, so that a loop need not look first."""
+
+    __slots__ = ()
+
+    async def acknowledge(
+        self, kind: ReceiptKind = "opened", *, note: str | None = None, actor: str | None = None
+    ) -> None:
+        """Do nothing: that the inbox was read this far, the client tells the broker by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReceivedBulletin:
     """A bulletin that verified. `number` is its place in the inbox, 0 for one's own copy.
@@ -81,6 +94,8 @@ class ReceivedBulletin:
     stamp: Stamp
     evidence: Evidence
     redelivered: bool = False
+    unknown_references: tuple[str, ...] = ()
+    """What a Cancel refers to, and this agency does not have (any more)."""
     _answering: Answering | None = field(default=None, repr=False, compare=False)
 
     kind = "bulletin"
@@ -133,7 +148,7 @@ class ReceivedBulletin:
 
 
 @dataclass(frozen=True, slots=True)
-class ReceivedReceipt:
+class ReceivedReceipt(NothingToTell):
     """A receipt that verified: another agency's signed word about a bulletin of this one."""
 
     number: int
@@ -161,8 +176,11 @@ class ReceivedReceipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Unverified:
-    """An item that did not verify. `kind` is what it was announced as, `code` the stable form of `reason`."""
+class Unverified(NothingToTell):
+    """An item without content. `kind` is what it was announced as, `code` the stable form of `reason`. It
+    did not verify, or (`withheld`) the broker does not give it any more: it has expired, or an entitlement
+    changed.
+    """
 
     number: int
     kind: str
@@ -170,9 +188,14 @@ class Unverified:
     reason: str
     redelivered: bool = False
 
+    @property
+    def withheld(self) -> bool:
+        """Tell whether it was not given at all: no sign of an attack."""
+        return self.code == Doubt.WITHHELD.code
+
 
 @dataclass(frozen=True, slots=True)
-class Expired:
+class Expired(NothingToTell):
     """The numbers `first` to `last` expired before this consumer read them, and the broker has removed them:
     its signed word for it was verified.
     """
@@ -206,7 +229,9 @@ def received(
         verified.statement, outside.body.stamp, sealed.header, hashlib.sha256(sealed.ciphertext).digest()
     )
     if isinstance(verified.document, Bulletin):
-        return ReceivedBulletin(number, verified.document, outside.stamp, evidence, redelivered, answering)
+        return ReceivedBulletin(
+            number, verified.document, outside.stamp, evidence, redelivered, _answering=answering
+        )
     return ReceivedReceipt(number, verified.document, outside.stamp, evidence, redelivered)
 
 

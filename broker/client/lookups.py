@@ -17,6 +17,7 @@ from broker.client.backoff import Patience
 from broker.client.clock import Clock
 from broker.client.doubts import Doubt, DoubtfulItem
 from broker.client.inbox_check import InboxWalk, Position
+from broker.client.item_check import check_stamp
 from broker.client.items import (
     Answering,
     Received,
@@ -37,6 +38,7 @@ from broker.protocol.answers import SUBSCRIPTION_TYPE, Receipt, Subscription, an
 from broker.protocol.delivery import BULLETIN, RECEIPT, Entry, Item, read_body_json
 from broker.protocol.limits import PAGE_BYTES
 from broker.protocol.schema_walk import read_object
+from broker.protocol.stamp import Stamp, read_stamp
 
 OVERVIEW_BYTES = 4 * PAGE_BYTES
 
@@ -138,10 +140,9 @@ class Lookups:
 
     async def receipts(self, item_id: str) -> Overview:
         """Give what became of a bulletin of this agency. Raises `NotFound`, or `NotAuthentic`."""
-        own = await self.fetch(self._keys.identity.id, item_id)
-        fields = await self._get(
-            f"/v1/bulletins/{self._keys.identity.id}/{quote(item_id, safe='')}/receipts", OVERVIEW_BYTES
-        )
+        agency = self._keys.identity.id
+        fields = await self._get(f"/v1/bulletins/{agency}/{quote(item_id, safe='')}/receipts", OVERVIEW_BYTES)
+        own = await self._own_stamp(fields.get("stamp"), agency, item_id)
         found: list[ReceivedReceipt] = []
         listed = _objects(fields.get("receipts"))
         for one in listed:
@@ -187,7 +188,16 @@ class Lookups:
         await asyncio.to_thread(self._subscriptions.remember, said.version, now)
         return said
 
-    async def _receipt(self, fields: dict[str, Any], own: ReceivedBulletin) -> ReceivedReceipt | None:
+    async def _own_stamp(self, given: object, agency: str, item_id: str) -> Stamp:
+        envelope = dsse.from_json(given, "/stamp")
+        claimed = read_stamp(envelope.payload)
+        registry = await self._trust.at_least(claimed.registry_version)
+        try:
+            return check_stamp(envelope, registry, originator=agency, item_id=item_id, stmt=claimed.stmt)
+        except DoubtfulItem as error:
+            raise NotAuthentic(f"the bulletin's stamp does not verify: {error.words}") from None
+
+    async def _receipt(self, fields: dict[str, Any], own: Stamp) -> ReceivedReceipt | None:
         try:
             verified = await self._opener.open(RECEIPT, read_body_json(fields))
         except (DoubtfulItem, Malformed):
@@ -200,9 +210,9 @@ class Lookups:
         return _object(answer.body, most_bytes)
 
 
-def _is_about(receipt: Receipt, own: ReceivedBulletin) -> bool:
+def _is_about(receipt: Receipt, own: Stamp) -> bool:
     said = (receipt.originator, receipt.bulletin, receipt.stmt, receipt.sealed)
-    return said == (own.originator, own.id, own.stamp.stmt.hex(), own.stamp.sealed.hex())
+    return said == (own.originator, own.id, own.stmt.hex(), own.sealed.hex())
 
 
 def _object(body: bytes, most_bytes: int = OVERVIEW_BYTES) -> dict[str, Any]:

@@ -112,6 +112,10 @@ class Outbox:
             sync_directory(self._directory)
             return found
 
+    def holds(self, name: str) -> bool:
+        """Tell whether there is a statement of this name."""
+        return self._first(name).exists() or self._second(name).exists()
+
     def file(self, kept: Kept, stamp: dsse.Envelope) -> Kept:
         """File the verified stamp of a statement. It need not reach the disk: a repeat would get it again."""
         filed = replace(kept, stamp=stamp)

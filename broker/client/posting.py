@@ -78,7 +78,7 @@ class Posting:
         sealed here. What was posted otherwise is another post.
         """
         draft = drafting.draft_of(document, to, excepted)
-        (kept,) = await self._keep([(draft, self._complete(draft))], anew=anew, blind=blind)
+        (kept,) = await self._keep([(draft, None)], anew=anew, blind=blind)
         try:
             return await self.send(kept)
         except OutOfWindow:
@@ -86,7 +86,7 @@ class Posting:
                 raise
         # It lay too long and was never accepted (the broker looks for repeats first): it is signed with a new
         # time.
-        (kept,) = await self._keep([(draft, self._complete(draft))], blind=blind)
+        (kept,) = await self._keep([(draft, None)], blind=blind)
         return await self.send(kept)
 
     async def post_many(
@@ -103,11 +103,12 @@ class Posting:
         if blind:
             return [await self._one_of_many(document, to, excepted) for document in documents]
         results: dict[int, Posted | HarkaraError] = {}
-        ready: dict[int, tuple[drafting.Draft, Completed]] = {}
+        ready: dict[int, tuple[drafting.Draft, Completed | None]] = {}
         for place, document in enumerate(documents):
             try:
                 draft = drafting.draft_of(document, to, excepted)
-                ready[place] = draft, self._complete(draft)
+                known = await asyncio.to_thread(self._outbox.holds, _name(draft))
+                ready[place] = draft, None if known else self._complete(draft)
             except HarkaraError as error:
                 results[place] = error
         kept = await self._keep(list(ready.values()))
@@ -221,16 +222,19 @@ class Posting:
 
     async def _keep(
         self,
-        ready: Sequence[tuple[drafting.Draft, Completed]],
+        ready: Sequence[tuple[drafting.Draft, Completed | None]],
         *,
         anew: bool = False,
         blind: bool = False,
     ) -> list[Kept]:
+        """Give what was asked for from the outbox, or filled in (unless it is already), signed and kept.
+        What is kept is not looked at again: its time may be over, and the broker has the answer.
+        """
         name = partial(_name, blind=blind)
 
-        def sign(draft: drafting.Draft, completed: Completed) -> Kept:
+        def sign(draft: drafting.Draft, completed: Completed | None) -> Kept:
             now = self._clock()
-            bulletin, address = completed
+            bulletin, address = completed or self._complete(draft)
             statement, body = drafting.sign(bulletin, address, self._keys.signing_key(now))
             return Kept(name(draft), BULLETINS, bulletin.id, body, statement, now, blind=blind)
 
@@ -282,8 +286,16 @@ class Posting:
         except Malformed as error:
             raise NotAuthentic(f"the broker's answer holds no stamp: {error.detail}") from None
         await asyncio.to_thread(self._outbox.file, kept, stamp)
-        return Posted(self._keys.identity.id, kept.id, read, stamp, fields.get("repeated") is True)
+        reached = fields.get("recipients")
+        return Posted(
+            self._keys.identity.id,
+            kept.id,
+            read,
+            stamp,
+            repeated=fields.get("repeated") is True,
+            recipients=reached if type(reached) is int else None,
+        )
 
 
-def _name(draft: drafting.Draft, *, blind: bool) -> str:
+def _name(draft: drafting.Draft, *, blind: bool = False) -> str:
     return name_of("blind" if blind else "bulletin", draft.fields, sorted(draft.to), sorted(draft.excepted))

@@ -16,6 +16,7 @@ from broker.client.outbox import Kept, Outbox
 from broker.client.posting import BULLETINS, Posting
 from broker.client.transport import Transport
 from broker.errors import HarkaraError, NotFound
+from broker.protocol.bulletin import read_bulletin
 from broker.protocol.limits import MINUTE_US, SENT_AGE_US
 from broker.protocol.stamp import read_stamp
 
@@ -58,6 +59,8 @@ class Recheck:
         for kept in self._outbox.unconfirmed():
             if kept.stamp is None or kept.path != BULLETINS:
                 continue
+            if read_bulletin(kept.statement.payload).expires_at <= now + MINUTE_US:
+                continue  # that it is not there (any more) would say nothing
             taken_at = read_stamp(kept.stamp.payload).taken_at
             if AFTER_US <= now - taken_at < SENT_AGE_US:
                 found.append((taken_at, kept))

@@ -21,7 +21,7 @@ UNROUTED = 0
 async def recipients_of(log: Log, vault: Vault, item: str, digest: bytes) -> dict[str, Recipient]:
     """Give agency -> number (`UNROUTED` while the router has not come to it) and wrap of one item.
 
-    Nobody, once the item has expired: the store forgets its recipients then. Raises `StoreTampered`.
+    Nobody, once the item has left the log, a day after its expiry. Raises `StoreTampered`.
     """
     # Routing replaces the decision by the recipients at one moment: asked twice, one of them answers.
     for _ in range(2):
@@ -55,6 +55,5 @@ async def holders_of(log: Log, vault: Vault, originator: str, ids: Iterable[str]
         return None
     holders: set[str] = set()
     for item, found in known:
-        if not found.erased:
-            holders |= (await recipients_of(log, vault, item, stamp_of(found).sealed)).keys()
+        holders |= (await recipients_of(log, vault, item, stamp_of(found).sealed)).keys()
     return frozenset(holders)

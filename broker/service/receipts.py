@@ -22,6 +22,7 @@ from broker.service.fetching import Fetching
 from broker.service.holders import UNROUTED, recipients_of, stamp_of
 from broker.service.intake import Intake
 from broker.service.sealing import Accepted, Admitted, Sealer, ToSeal
+from broker.service.store_word import from_the_store
 from broker.service.taking import Charge, under_newest
 from broker.service.trust import Trust
 from broker.service.vault import Vault
@@ -87,7 +88,8 @@ class Receipts:
         return await under_newest(self._trust, attempt)
 
     async def overview(self, caller: str, originator: str, bulletin_id: str) -> dict[str, Any]:
-        """Give {delivered: [{agency, number}], receipts: [item]} of a bulletin to its originator alone.
+        """Give {stamp, delivered: [{agency, number}], receipts: [item]} of a bulletin to its originator
+        alone, until a day after its expiry.
 
         `delivered` is the broker's word on who has it, number 0 while it is on the way; each receipt is
         sealed to the caller and signed by its author. Raises `NotFound` for everybody else, as for what does
@@ -98,6 +100,8 @@ class Receipts:
         if caller != originator or known is None:
             raise NotFound("there is no such bulletin of this agency")
         holders = await recipients_of(self._log, self._vault, item, stamp_of(known).sealed)
+        with from_the_store("stamp"):
+            stamp = dsse.from_bytes(known.stamp)
         receipts: list[Item] = []
         for name in await self._log.receipts(item):
             agency, _, receipt_id = name.partition("/")
@@ -105,6 +109,7 @@ class Receipts:
             with suppress(NotFound):
                 receipts.append(await self._fetching.one(caller, agency, receipt_id))
         return {
+            "stamp": dsse.to_json(stamp),
             "delivered": [
                 {"agency": agency, "number": found.number, "routed": found.number != UNROUTED}
                 for agency, found in sorted(holders.items())

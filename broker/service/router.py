@@ -254,7 +254,7 @@ class Router:
                 a: Recipient(numbers.get((a, entry.position), 0), wrap) for a, wrap in wraps.items()
             }
             closed = close_recipients(self._vault, entry.item, entry.digest, recipients)
-            items.append(RoutedItem(entry.item, closed, entry.expires_at))
+            items.append(RoutedItem(entry.item, closed))
         last = view.entries[-1]
         outcome = await self._routing.advance(
             view.routed,

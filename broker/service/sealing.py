@@ -53,12 +53,15 @@ faster.
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer to a post. `stamp` is the first one given; `repeated` says that it was accepted before."""
+    """The answer to a post. `stamp` is the first one given; `repeated` says that it was accepted before.
+    `recipients`: how many receive it, told with the first answer alone.
+    """
 
     originator: str
     id: str
     stamp: dsse.Envelope
     repeated: bool
+    recipients: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,8 @@ class Sealer:
                 outcome = await self._commit(new)
             match outcome:
                 case Appended():
-                    return Accepted(admitted.author, admitted.id, stamp, repeated=False)
+                    reached = len(admitted.recipients)
+                    return Accepted(admitted.author, admitted.id, stamp, repeated=False, recipients=reached)
                 case Repeated(stamp=first):
                     return Accepted(admitted.author, admitted.id, dsse.from_bytes(first), repeated=True)
                 case Conflicting():

@@ -117,7 +117,7 @@ class Log:
         return await self._values([names.decision(item) for item in items])
 
     async def recipients(self, items: Sequence[str]) -> list[bytes | None]:
-        """Give the record of recipients of each item, None before it is routed and after its expiry."""
+        """Give the record of recipients of each item, None before it is routed and after it was trimmed."""
         return await self._values([names.recipients(item) for item in items])
 
     async def receipts(self, item: str) -> list[str]:

@@ -215,11 +215,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class RoutedItem:
-    """An item that every recipient's inbox has: `recipients` replaces its decision, until `expires_at`."""
+    """An item that every recipient's inbox has: `recipients` replaces its decision."""
 
     item: str
     recipients: bytes
-    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class Routing:
         arguments += [len(items), len(routed_to), entries]
         for each in items:
             keys += [names.recipients(each.item), names.decision(each.item)]
-            arguments += [each.recipients, max(1, each.expires_at // 1000)]
+            arguments.append(each.recipients)
         for agency, place in routed_to.items():
             arguments += [agency, pack_place(place)]
         with writing():

@@ -33,7 +33,7 @@ class Trimming:
         """Replace the bodies of what has expired at `now` (µs) by tombstones, among the next `count` routed
         entries after a position.
         """
-        prefixes = [names.BODY_PREFIX, names.OPENING_PREFIX, names.RECIPIENTS_PREFIX]
+        prefixes = [names.BODY_PREFIX, names.OPENING_PREFIX]
         with writing():
             position, erased = await self._sweep(
                 self._client, [names.LOG, names.STATE], [after, count, now, *prefixes]

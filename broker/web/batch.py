@@ -54,12 +54,13 @@ async def take_posts(
 
 def accepted_json(accepted: Accepted) -> dict[str, Any]:
     """Give the answer to one post."""
-    return {
+    found = {
         "originator": accepted.originator,
         "id": accepted.id,
         "stamp": dsse.to_json(accepted.stamp),
         "repeated": accepted.repeated,
     }
+    return found if accepted.recipients is None else found | {"recipients": accepted.recipients}
 
 
 def split_lines(content: bytes) -> list[bytes]:

@@ -113,6 +113,19 @@ def test_an_audience_of_nobody_is_a_no(world: World) -> None:
     assert "not entitled to this category" in done.out
 
 
+def test_a_post_that_nobody_receives_says_so(world: World) -> None:
+    done = world.must("pk.fia", "post", "-", "--to", "pk.fia", given=world.bulletin())
+    assert "Accepted" in done.out
+    assert "Nobody receives" in done.err
+    done = world.must("pk.fia", "post", "-", "--to", "pk.anf", given=world.bulletin())
+    assert done.err == ""
+
+
+def test_looking_from_a_number_that_there_is_not_is_refused(world: World) -> None:
+    done = world.call("pk.anf", "feed", "--after", "9999")
+    assert (done.code, "9999" in done.err) == (3, True)
+
+
 def test_receipts_show_who_has_it_and_what_they_said(world: World) -> None:
     posted = world.post("pk.fia", "--to", "pk.anf,pk.asf")
     number = world.number_of("pk.anf", posted)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from broker.cli import rendering
 from broker.cli.feed_json import item_json
 from broker.cli.isolation import FSI, LRI, PDI, RLI, isolated
 from broker.cli.refusals import harmless
-from broker.client.items import Expired, FeedItem
+from broker.client.items import Expired, FeedItem, Unverified
+from broker.protocol import times
 from tests.cli import items
+from tests.exchange_fixtures import NOW
 
 URDU = "گوادر کے ساحل پر کشتی متوقع ہے"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -63,10 +67,12 @@ FULL: dict[str, Any] = {
 }
 
 
-def shown(item: FeedItem, width: int = rendering.WIDTH) -> str:
+def shown(item: FeedItem, width: int = rendering.WIDTH, at: int = NOW) -> str:
     out = io.StringIO()
     rendering.show(
-        item, Console(file=out, width=width, soft_wrap=True, highlight=False, markup=False, emoji=False)
+        item,
+        Console(file=out, width=width, soft_wrap=True, highlight=False, markup=False, emoji=False),
+        at=at,
     )
     return out.getvalue()
 
@@ -394,3 +400,30 @@ def test_long_texts_stand_apart_and_headlines_alone_together() -> None:
 def test_a_place_of_several_outlines_is_named_once() -> None:
     areas = [{"name": "Gwadar", "code": "PK-BA"}, {"name": "Gwadar", "code": "PK-BA"}, {"name": "Turbat"}]
     assert shown(items.received(areas=areas)).count("WHERE") == 2
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        pytest.param("2026-03-08T04:29:59Z", r"VALID +until", id="before"),
+        pytest.param("2026-03-08T04:30:00Z", r"EXPIRED +at", id="at-its-end"),
+    ],
+)
+def test_what_has_expired_is_not_shown_as_valid(at: str, said: str) -> None:
+    told = shown(items.received(), at=times.parse(at))
+    assert re.search(said, told)
+    assert ("VALID" in told) == (said.startswith("VALID"))
+
+
+def test_what_is_not_given_any_more_is_not_called_forged() -> None:
+    told = shown(Unverified(7, "bulletin", "withheld", "the broker does not give its content: expired"))
+    assert "NOT GIVEN" in told
+    assert "NOT VERIFIED" not in told
+
+
+def test_a_cancel_of_something_unknown_is_flagged() -> None:
+    known = items.received(type="Cancel", references=["11111111-1111-4111-8111-111111111111"])
+    assert "not in this inbox" not in shown(known)
+    unknown = replace(known, unknown_references=known.bulletin.references)
+    assert "not in this inbox" in shown(unknown)
+    assert item_json(unknown)["unknown_references"] == ["11111111-1111-4111-8111-111111111111"]

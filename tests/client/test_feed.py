@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from broker.client import Expired, FeedItem, ReceivedBulletin, Unverified
+from broker.cli.connection import verified_item
+from broker.client import Expired, FeedItem, ReceivedBulletin, ReceivedReceipt, Unverified
 from broker.errors import HarkaraError, InboxBroken, NotFound, RevokedKey, UnsafeConfiguration
 from broker.protocol import delivery
 from broker.protocol.history import FLOOR_TYPE
@@ -186,6 +187,68 @@ async def test_what_an_agency_may_not_read_any_more_is_withheld_and_says_why(bro
         items = await drain(police)
     assert [item.code for item in items if isinstance(item, Unverified)] == ["withheld", "withheld"]
     assert "marking" in items[0].reason if isinstance(items[0], Unverified) else False
+
+
+async def test_what_is_withheld_is_refused_by_its_number_and_not_called_forged(broker: Broker) -> None:
+    await post(broker, 1)
+    await broker.arrived(ISLAMABAD, 1)
+    less = next_version(broker.exchange, grants={ISLAMABAD: grant(marking="TLP:GREEN")})
+    await publish(broker.service, less)
+    async with broker.connect(ISLAMABAD) as police:
+        with pytest.raises(NotFound, match="marking"):
+            await verified_item(police, "1")
+        with pytest.raises(NotFound):
+            await police.acknowledge(1)
+
+
+async def test_looking_from_a_number_that_there_is_not_is_no_fraud(broker: Broker) -> None:
+    await post(broker, 1)
+    await broker.arrived(ISLAMABAD, 1)
+    async with broker.connect(ISLAMABAD) as police:
+        with pytest.raises(NotFound, match="9999"):
+            await drain(police, after=9999)
+        assert len(await police.inbox(after=0)) == 1
+    assert list(broker.state.rglob("evidence/*")) == []
+
+
+async def test_every_item_may_be_acknowledged_whatever_it_is(broker: Broker) -> None:
+    """The loop of the documents: it does not ask what it has in hand."""
+    async with broker.connect(FIA) as fia, broker.connect(ISLAMABAD) as police:
+        await fia.post(broker.document(), to=[ISLAMABAD])
+        (bulletin,) = [item async for item in police.feed(count=1, timeout=10)]
+        sent = await bulletin.acknowledge("opened")
+        (receipt,) = [item async for item in fia.feed(count=1, timeout=10)]
+        assert receipt.id == sent.id if isinstance(receipt, ReceivedReceipt) and sent else False
+        assert await receipt.acknowledge("opened") is None
+    for silent in (Unverified(1, "bulletin", "content", "it does not open"), Expired(1, 3)):
+        assert await silent.acknowledge() is None
+
+
+async def test_a_number_is_acknowledged_and_answered(broker: Broker) -> None:
+    async with broker.connect(FIA) as fia, broker.connect(ISLAMABAD) as police:
+        posted = await fia.post(broker.document(), to=[ISLAMABAD])
+        await broker.arrived(ISLAMABAD, 1)
+        await police.acknowledge(1, "actioned", note="Patrol sent")
+        await police.answer(1, "confirmed")
+        said = [one.receipt.kind for one in (await fia.receipts(posted.id)).receipts]
+        assert said == ["actioned", "confirmed"]
+        with pytest.raises(NotFound):
+            await police.answer(2, "confirmed")
+
+
+@pytest.mark.parametrize(
+    ("about", "flagged"),
+    [pytest.param("posted", False, id="of-what-it-holds"), pytest.param("unknown", True, id="of-nothing")],
+)
+async def test_a_cancel_of_what_is_unknown_is_flagged(broker: Broker, about: str, flagged: bool) -> None:
+    async with broker.connect(FIA) as fia, broker.connect(ISLAMABAD) as police:
+        posted = await fia.post(broker.document(), to=[ISLAMABAD])
+        await broker.arrived(ISLAMABAD, 1)
+        referred = posted.id if about == "posted" else "11111111-1111-4111-8111-111111111111"
+        await fia.post(broker.document(type="Cancel", references=[referred]), to=[ISLAMABAD])
+        *_, cancel = [item async for item in police.feed(count=2, timeout=10)]
+    assert isinstance(cancel, ReceivedBulletin)
+    assert cancel.unknown_references == ((referred,) if flagged else ())
 
 
 async def test_an_author_who_joined_later_is_known_by_following_the_registry(broker: Broker) -> None:

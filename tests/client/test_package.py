@@ -13,7 +13,7 @@ import broker.client
 @pytest.mark.parametrize("name", broker.client.__all__)
 def test_everything_that_is_promised_is_there(name: str) -> None:
     assert getattr(broker.client, name).__module__ in (
-        f"broker.client.{part}" for part in ("agency", "items", "lookups", "publishing", "transport")
+        f"broker.client.{part}" for part in ("agency", "items", "lookups", "publishing", "reach", "transport")
     ) or name in ("FeedItem", "Received")
 
 

@@ -21,7 +21,7 @@ from broker.errors import (
     Unreachable,
     WrongExchange,
 )
-from broker.protocol import dsse
+from broker.protocol import dsse, times
 from broker.protocol.limits import HOUR_US
 from broker.protocol.stamp import STAMP_TYPE
 from broker.service import clock
@@ -309,3 +309,46 @@ async def test_a_post_that_the_broker_lost_is_posted_again(broker: Broker, relay
         f"GET /v1/bulletins/{FIA}/{first.id}",
         "POST /v1/bulletins",
     ]
+
+
+async def test_a_post_that_has_expired_since_is_not_missed(broker: Broker, relay: Relay) -> None:
+    soon = times.format(clock.now() + 2 * HOUR_US)
+    async with broker.connect(FIA, url=relay.url) as fia:
+        posted = await fia.post(broker.document(expires=soon))
+    relay.refuse = lambda name: 404 if name.endswith(posted.id) else None
+    async with broker.connect(FIA, url=relay.url, clock=lambda: clock.now() + 3 * HOUR_US) as fia:
+        assert await fia.recheck() == []
+    async with broker.connect(FIA, url=relay.url, clock=lambda: clock.now() + HOUR_US) as fia:
+        relay.change = lambda _, body: body
+        assert await fia.recheck() == [posted.id]
+
+
+async def test_what_was_posted_is_answered_again_when_its_time_is_over(broker: Broker) -> None:
+    document = broker.document(expires=times.format(clock.now() + HOUR_US))
+    async with broker.connect(FIA) as fia:
+        first = await fia.post(document)
+    async with broker.connect(FIA, clock=lambda: clock.now() + 2 * HOUR_US) as fia:
+        again = await fia.post(document)
+        (of_many,) = await fia.post_many([document])
+        with pytest.raises(SchemaError):  # signed anew it would be refused
+            await fia.post(document, anew=True)
+    assert (again.envelope, again.repeated) == (first.envelope, True)
+    assert isinstance(of_many, Posted)
+    assert of_many.envelope == first.envelope
+
+
+@pytest.mark.parametrize(
+    ("to", "recipients"),
+    [
+        pytest.param([ISLAMABAD, MOI], 2, id="two"),
+        pytest.param([FIA], 0, id="itself"),
+        pytest.param([ISLAMABAD], 1, id="one"),
+    ],
+)
+async def test_the_first_answer_tells_how_many_receive_it(
+    broker: Broker, to: list[str], recipients: int
+) -> None:
+    document = broker.document()
+    async with broker.connect(FIA) as fia:
+        assert (await fia.post(document, to=to)).recipients == recipients
+        assert (await fia.post(document, to=to)).recipients is None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from broker.errors import CursorNotOurs, RolledBack, StoreTampered
+from broker.errors import CursorNotOurs, NotFound, RolledBack, StoreTampered
 from broker.protocol import times
 from broker.protocol.history import FLOOR_TYPE, read_floor
 from broker.protocol.limits import DAY_US, HOUR_US
@@ -56,15 +56,19 @@ class World:
     exchange: TestExchange
     store: Store
     time: Time
-    posted: int = 0
+    ids: list[str] = field(default_factory=list)
+
+    @property
+    def posted(self) -> int:
+        return len(self.ids)
 
     async def post(self, count: int = 1, **fields: object) -> None:
         """Post bulletins, each with an inbox entry of its own."""
         for _ in range(count):
             text = {"en": {"headline": f"Report {self.posted}"}}
             statement, _ = sign_bulletin(self.exchange, FIA, **{"text": text, **fields})
-            await self.service.posting.post(post_body(statement, None))
-            self.posted += 1
+            accepted = await self.service.posting.post(post_body(statement, None))
+            self.ids.append(accepted.id)
             await self.service.reading.wait(ISLAMABAD, self.posted - 1, 10)
 
     async def chains(self) -> dict[int, bytes]:
@@ -307,3 +311,43 @@ async def test_nobody_reads_what_has_expired_from_a_brokers_memory(world: World)
     assert await Reader(world.service, world.exchange, ISLAMABAD).statements(1)
     world.time.ahead = DAY_US + HOUR_US
     assert [item.withheld for item in (await world.page()).items] == ["expired"] * 3
+
+
+async def test_for_a_day_after_its_expiry_its_originator_sees_who_had_it_and_can_cancel_it(
+    world: World,
+) -> None:
+    first = await expired(world)
+    overview = await world.service.receipts.overview(FIA, FIA, first)
+    assert ISLAMABAD in [row["agency"] for row in overview["delivered"]]
+    cancel, _ = sign_bulletin(
+        world.exchange,
+        FIA,
+        type="Cancel",
+        references=[first],
+        sent=times.format(world.time()),
+        expires=times.format(world.time() + HOUR_US),
+    )
+    accepted = await world.service.posting.post(post_body(cancel, None))
+    assert accepted.recipients == len(overview["delivered"])
+
+
+async def test_when_it_has_left_the_log_nobody_is_named_any_more(world: World) -> None:
+    first = await expired(world)
+    world.time.ahead = 3 * DAY_US
+    await world.service.sweeper.sweep()
+    with pytest.raises(NotFound):
+        await world.service.receipts.overview(FIA, FIA, first)
+
+
+@pytest.mark.parametrize("reader", [ISLAMABAD, MOI, BROKER])
+async def test_the_overview_of_what_expired_is_the_originators_alone(world: World, reader: str) -> None:
+    first = await expired(world)
+    with pytest.raises(NotFound):
+        await world.service.receipts.overview(reader, FIA, first)
+
+
+async def expired(world: World) -> str:
+    """Let everything expire and be swept, and give the first id."""
+    world.time.ahead = DAY_US + HOUR_US
+    await world.service.sweeper.sweep()
+    return world.ids[0]

@@ -3,7 +3,7 @@
 -- KEYS: log, state, routed-to, ticks, then for each item: recipients, decision.
 -- ARGV: old position, new position, digest that the log must have there, changed agencies ('' for none),
 --       length of the tick stream, how many items, how many places, how many entries;
---       then for each item: recipients, expiry in ms; then for each place: agency, position|digest.
+--       then for each item: recipients; then for each place: agency, position|digest.
 -- Gives 1 when done, 0 when another router was first, -1 when the log no longer has what was read (a failover).
 local log, state = KEYS[1], KEYS[2]
 if (redis.call('HGET', state, 'routed') or '0-0') ~= ARGV[1] then return 0 end
@@ -21,9 +21,9 @@ local items, places = tonumber(ARGV[6]), tonumber(ARGV[7])
 local a = 8
 for n = 1, items do
   local recipients, decision = KEYS[3 + 2 * n], KEYS[4 + 2 * n]
-  redis.call('SET', recipients, ARGV[a + 1], 'PXAT', ARGV[a + 2])
+  redis.call('SET', recipients, ARGV[a + 1])
   redis.call('UNLINK', decision)
-  a = a + 2
+  a = a + 1
 end
 for _ = 1, places do
   redis.call('HSET', KEYS[3], ARGV[a + 1], ARGV[a + 2])

@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
 -- SWEEP: replaces the bodies of expired items by tombstones, which keep position, statement digest and stamp, so that
--- a repeat still gets its answer. What is not routed yet is left alone: the router needs it.
+-- a repeat still gets its answer. Who received them stays until TRIM: the originator may ask, and cancel. What is not
+-- routed yet is left alone: the router needs it.
 -- KEYS: log, state. ARGV: position to start after, how many entries, time in µs,
---       prefixes of bodies, openings, recipients.
+--       prefixes of bodies, openings.
 -- Gives {position to go on after ('' when all that is routed was seen), how many were replaced}.
 local log = KEYS[1]
 local routed = redis.call('HGET', KEYS[2], 'routed') or '0-0'
@@ -23,7 +24,7 @@ for _, entry in ipairs(entries) do
       local stamp_end = bar + 36 + struct.unpack('>I4', string.sub(start, bar + 34, bar + 37))
       local kept = redis.call('GETRANGE', body, bar + 1, stamp_end)
       redis.call('SET', body, string.sub(start, 1, bar) .. 'T' .. kept .. 'expired')
-      redis.call('UNLINK', ARGV[5] .. item, ARGV[6] .. item)
+      redis.call('UNLINK', ARGV[5] .. item)
       erased = erased + 1
     end
   end
