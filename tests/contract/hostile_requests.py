@@ -14,6 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import requests
@@ -25,8 +26,9 @@ from schemathesis import GenerationMode
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks as openapi_checks
 
-from broker.protocol import dsse, limits, times
+from broker.protocol import dsse, fields, limits, times
 from broker.protocol.answers import ACKNOWLEDGEMENT_TYPE, RECEIPT_TYPE, SUBSCRIPTION_TYPE, receipt_id
+from broker.protocol.blind import MEDIA_TYPE as BLIND_TYPE
 from broker.protocol.bulletin import PAYLOAD_TYPE
 from broker.protocol.chain import first_link
 from broker.protocol.digests import Address, statement_digest
@@ -52,6 +54,7 @@ from tests.exchange_fixtures import (
 )
 from tests.protocol.bulletin_strategy import SENT_AT, bulletin_objects, receipt_objects
 from tests.protocol.test_explanation import spoilt
+from tests.service.blind_author import BlindAuthor, keys_body, policy_of, question
 from tests.service.conftest import registry_body, start_service
 from tests.stores import Server
 from tests.web.reader import Answer, Signed, sign
@@ -85,6 +88,8 @@ class Target:
         """Bulletins that exist: originator, id, statement, digest."""
         self.pair_key = ""
         """Id of one that ISLAMABAD has."""
+        self.blind = BlindAuthor(self.exchange, FIA)
+        """An author that has handed in its pair keys."""
 
     @asynccontextmanager
     async def serving(self, store_url: str) -> AsyncIterator[None]:
@@ -115,6 +120,13 @@ class Target:
             found = answer.json()
             sealed = read_stamp(dsse.from_json(found["stamp"]).payload).sealed
             self.seeds.append((found["originator"], found["id"], statement, sealed))
+        handed_in = self.session.post(
+            f"{self.public}/v1/pair-keys",
+            data=keys_body(self.blind.make([ISLAMABAD, MOI])),
+            headers={"Content-Type": "application/json"},
+            timeout=10,
+        )
+        assert handed_in.status_code == 200, handed_in.text
         url = f"{self.public}/v1/inbox?wait=10"
         how = Signed(self.exchange.signing(ISLAMABAD))
         items = self.session.get(url, headers=sign(how, "GET", url), timeout=20).json()["items"]
@@ -210,7 +222,10 @@ def bodies(label: str, target: Target) -> st.SearchStrategy[tuple[str, bytes]] |
         return single
     broken = st.sampled_from([b"", b"{", b"[]", b'{"statement":{}}', b"\xff"])
     lines = st.lists(st.one_of(one, broken), min_size=1, max_size=4)
-    return st.one_of(single, lines.map(lambda found: ("application/x-ndjson", b"\n".join(found) + b"\n")))
+    batch = lines.map(lambda found: ("application/x-ndjson", b"\n".join(found) + b"\n"))
+    if label == "POST /v1/receipts":
+        return st.one_of(single, batch)
+    return st.one_of(single, batch, _blind(target).map(lambda body: (BLIND_TYPE, body)))
 
 
 def send(target: Target, label: str, case: Any, body: tuple[str, bytes] | None, reader: str | None) -> int:
@@ -287,7 +302,10 @@ def _documents(label: str, target: Target) -> st.SearchStrategy[bytes] | None:
     match label:
         case "POST /v1/bulletins" | "POST /v1/audience":
             good = bulletin_objects().map(lambda found: _of_this_exchange(found, target))
-            return _mostly(good).map(lambda found: _post(exchange, found))
+            posts = _mostly(good).map(lambda found: _post(exchange, found))
+            return st.one_of(posts, _questions(target)) if label == "POST /v1/audience" else posts
+        case "POST /v1/pair-keys":
+            return _pair_keys(target)
         case "POST /v1/receipts":
             return _mostly(_receipts(target)).map(lambda it: _signed(exchange, ISLAMABAD, RECEIPT_TYPE, it))
         case "POST /v1/ack":
@@ -365,3 +383,70 @@ def _stmt(statement: dsse.Envelope) -> str:
 
 def _signed(exchange: TestExchange, agency: str, kind: str, found: Any) -> bytes:
     return json.dumps(dsse.to_json(sign_json(exchange, agency, kind, found))).encode()
+
+
+def _blind(target: Target) -> st.SearchStrategy[bytes]:
+    return st.one_of(_blind_posts(target), _blind_posts(target), _spliced(_blind_posts(target)))
+
+
+@st.composite
+def _blind_posts(draw: st.DrawFn, target: Target) -> bytes:
+    severity = draw(st.sampled_from(["Minor", "Moderate", "Severe", "Extreme"]))
+    ids = {"id": fields.EXAMPLE_ID} if draw(st.booleans()) else {}
+    statement, address = sign_bulletin(target.exchange, FIA, to=[ISLAMABAD], severity=severity, **ids)
+    members = draw(st.sampled_from([(ISLAMABAD,), (ISLAMABAD,), (MOI,), (), (ISLAMABAD, MOI)]))
+    headers: list[dict[str, Any]] = [{}, {}, {"registry_version": 2**64 - 1}, {"mode": "broker"}, {"id": "x"}]
+    header = draw(st.sampled_from(headers))
+    shown = replace(policy_of(statement), **draw(_shown))
+    return target.blind.seal(statement, address, members, policy=shown, **header).pack()
+
+
+_shown: Final = st.sampled_from(
+    [
+        {},
+        {},
+        {},
+        {"expires_at": 2**64 - 1},
+        {"expires_at": 0},
+        {"references": ("x",) * 65},
+        {"areas": ("PK",) * 65},
+        {"category": "drug-smuggling"},
+        {"marking": "TLP:RED"},
+    ]
+)
+
+
+def _questions(target: Target) -> st.SearchStrategy[bytes]:
+    statement, _ = sign_bulletin(target.exchange, FIA)
+    shown = st.one_of(_shown, st.just({"references": (fields.EXAMPLE_ID,), "type": "Update"}))
+    policies = shown.map(lambda changes: replace(policy_of(statement), **changes))
+    whole = st.builds(question, policies, st.sampled_from([None, _ADDRESS]))
+    return st.one_of(whole, whole, _mostly(whole.map(json.loads)).map(lambda it: json.dumps(it).encode()))
+
+
+def _pair_keys(target: Target) -> st.SearchStrategy[bytes]:
+    author, now = target.blind, target.now
+    pairs = [
+        author.pairs[MOI],
+        author.pair(MOI),
+        author.pair(ISLAMABAD),
+        author.pair(MOI, not_before=now - 5 * limits.HOUR_US),
+        author.pair(MOI, not_before=2**60),
+        author.pair(MOI, pkid=author.pairs[ISLAMABAD].binding.pkid),
+        author.pair(MOI, member_kid=bytes(32)),
+        author.pair(MOI, sealer=ANF),
+        author.pair(MOI, exchange=bytes(32)),
+    ]
+    others = author.sealed(pairs[1], target.exchange.signing(ANF))
+    envelopes = [*map(author.sealed, pairs), others]
+    whole = st.lists(st.sampled_from(envelopes), min_size=1, max_size=3).map(keys_body)
+    broken = _mostly(whole.map(json.loads)).map(lambda it: json.dumps(it).encode())
+    return st.one_of(whole, whole, broken, _spliced(whole))
+
+
+@st.composite
+def _spliced(draw: st.DrawFn, good: st.SearchStrategy[bytes]) -> bytes:
+    found = bytearray(draw(good))
+    at = draw(st.integers(0, len(found)))
+    found[at : at + draw(st.integers(0, 4))] = draw(st.binary(max_size=4))
+    return bytes(found)

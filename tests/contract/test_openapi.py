@@ -12,7 +12,7 @@ from aiohttp import web
 from openapi_spec_validator import validate
 
 from broker.errors import family
-from broker.protocol import chain, delivery, dsse
+from broker.protocol import blind, chain, delivery, dsse
 from broker.protocol.delivery import PAGE_MEDIA_TYPE
 from broker.protocol.stamp import read_stamp
 from broker.web.app import operations_app, public_app
@@ -40,6 +40,7 @@ from tests.exchange_fixtures import (
     sign_receipt,
     sign_subscription,
 )
+from tests.service.blind_author import BlindAuthor, keys_body, policy_of, question
 from tests.service.conftest import registry_body
 from tests.web.reader import Answer, Reader
 from tests.web.sse import Feed, Frame
@@ -208,6 +209,23 @@ async def test_an_audience_and_a_pair_key(reader: Reader) -> None:
     await _post(reader)
     wrap = dsse.decode64((await _received(reader)).json["items"][0]["wrap"], "")
     assert (await reader.read(ISLAMABAD, f"/v1/pair-keys/{wrap[:16].hex()}")).status == 200
+
+
+async def test_a_blind_post_its_keys_its_audience_and_its_item(reader: Reader) -> None:
+    author = BlindAuthor(reader.exchange, FIA)
+    statement, address = sign_bulletin(reader.exchange, FIA, to=[ISLAMABAD])
+    body = question(policy_of(statement), address)
+    shown = await reader.read(FIA, "/v1/audience", method="POST", body=body)
+    assert {one["delivers"] for one in shown.json["audience"]} == {True, False}
+    kept = await reader.post("/v1/pair-keys", keys_body(author.make([ISLAMABAD])))
+    assert kept.json == {"kept": 2}
+    sealed = author.seal(statement, address, [ISLAMABAD]).pack()
+    taken, again = [await reader.post("/v1/bulletins", sealed, blind.MEDIA_TYPE) for _ in range(2)]
+    assert (taken.status, again.status) == (201, 200)
+    (item,) = (await _received(reader)).json["items"]
+    assert "seal" in item
+    pkid = author.pairs[ISLAMABAD].binding.pkid.hex()
+    assert (await reader.read(ISLAMABAD, f"/v1/pair-keys/{pkid}")).status == 200
 
 
 def _taken_apart(frame: Frame) -> dict[str, Any]:

@@ -18,6 +18,7 @@ REACHED = {
     "POST /v1/receipts": {200, 201, 400, 422},
     "POST /v1/ack": {200, 400, 409, 422},
     "POST /v1/audience": {200, 400, 401, 403, 422},
+    "POST /v1/pair-keys": {200, 400, 401, 403, 409, 422},
     "PUT /v1/subscription": {200, 400, 409, 422},
     "PUT /v1/registry": {400, 409},
     "GET /v1/inbox": {200, 400, 401, 409},

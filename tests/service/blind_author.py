@@ -62,12 +62,16 @@ class BlindAuthor:
         public = read_sealing_public(self.exchange.sealing(pair.binding.member).public)
         return seal_pair_key(pair, public, HPKE.encrypt, signer or self.signer)
 
+    def make(self, members: Iterable[str], **changes: Any) -> list[dsse.Envelope]:
+        """Make pair keys for `members` and itself, for whatever is sealed from now on. Gives them sealed."""
+        made = {member: self.pair(member, **changes) for member in (*members, self.agency)}
+        self.pairs |= made
+        return [self.sealed(pair) for pair in made.values()]
+
     async def hand_in(self, service: Service, members: Iterable[str], **changes: Any) -> list[dsse.Envelope]:
         """Make pair keys for `members` and itself, and hand them in. Gives them sealed."""
-        made = {member: self.pair(member, **changes) for member in (*members, self.agency)}
-        envelopes = [self.sealed(pair) for pair in made.values()]
+        envelopes = self.make(members, **changes)
         assert await service.blind.take_keys(keys_body(envelopes)) == len(envelopes)
-        self.pairs |= made
         return envelopes
 
     def seal(

@@ -26,6 +26,7 @@ SIGNED_RESOURCES = [
     ("PUT", "/v1/subscription"),
     ("PUT", "/v1/registry"),
     ("POST", "/v1/audience"),
+    ("POST", "/v1/pair-keys"),
 ]
 
 
