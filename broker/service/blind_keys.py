@@ -48,7 +48,7 @@ class BlindKeys:
 
         Raises what is wrong with the first that is, and `IdConflict` for an id that another key has.
         """
-        envelopes = _read(body)
+        envelopes = read_keys(body)
         registry, now = self._trust.registry, self._clock()
         bindings: list[PairKeyBinding] = []
         for place, envelope in enumerate(envelopes):
@@ -101,7 +101,8 @@ class BlindKeys:
             )
 
 
-def _read(body: bytes) -> list[dsse.Envelope]:
+def read_keys(body: bytes) -> list[dsse.Envelope]:
+    """Read `{pair_keys: [envelope, …]}`, each once. Raises `Malformed`."""
     value: Any = strictjson.decode(body, max_bytes=BODY_BYTES)
     if not isinstance(value, dict) or value.keys() != {"pair_keys"}:
         raise Malformed("no pair keys", Problem("", "an object with the member pair_keys", "another value"))

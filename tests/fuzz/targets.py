@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from broker.client.sse import EventParser
-from broker.errors import HarkaraError
+from broker.errors import HarkaraError, Malformed, OutOfWindow
 from broker.interop.cap import read_cap
 from broker.interop.imported import ImportDefaults
 from broker.interop.stix import read_stix
 from broker.protocol import (
     admission,
     answers,
+    blind,
     bulletin,
     card,
     delivery,
@@ -34,17 +36,20 @@ from broker.protocol import (
     limits,
     pairkeys,
     registry,
+    routing,
     sealing,
     stamp,
     strictjson,
     times,
 )
 from broker.protocol.encoding import Bin, ListOf, Maybe, Row
+from broker.service import blind_keys
 from broker.service.cursor import Cursor
 from broker.service.references import unpack_references
 from tests.exchange_fixtures import (
     FIA,
     ISLAMABAD,
+    MOI,
     NOW,
     envelope_json,
     fixed,
@@ -58,6 +63,7 @@ from tests.exchange_fixtures import (
 from tests.exchange_fixtures import card as make_card
 from tests.fuzz import heads
 from tests.protocol.drafts import NAMES, filled, payload
+from tests.service.blind_author import BlindAuthor, keys_body, policy_of, question
 
 INPUTS: Final = Path(__file__).parents[1] / "inputs"
 WORLD: Final = make_exchange()
@@ -122,6 +128,10 @@ PAGE: Final = delivery.Page(
 POLICY: Final = digests.Policy(
     "Actual", "Alert", "terrorism", "TLP:RED", "Severe", ("PK",), (), NOW, "urgent"
 ).opening(bytes(32))
+BLIND_AUTHOR: Final = BlindAuthor(WORLD, FIA)
+BLIND_AUTHOR.make([ISLAMABAD])
+BLIND_POST: Final = BLIND_AUTHOR.seal(STATEMENT, ADDRESS, [ISLAMABAD]).pack()
+POLICY_SHOWN: Final = policy_of(STATEMENT)
 SHAPES: Final = (str, Bin(4), Maybe(int), ListOf(Row((bytes, Maybe(str)))), int)
 SHAPED: Final = (
     encoding.pack("fuzz", "a", b"1234", None, [[b"x", None], [b"", "y"]], 2**53),
@@ -160,6 +170,23 @@ def _payload_of_registry(data: bytes) -> None:
 
 def _payload_of_card(data: bytes) -> None:
     card.read_card(WORLD.signing(FIA).sign(card.CARD_TYPE, data))
+
+
+def _question(data: bytes) -> None:
+    asked = strictjson.decode(data)
+    if not isinstance(asked, dict) or "policy" not in asked:
+        raise Malformed("another question")  # the audience of a statement
+    policy, address = blind.read_opening(asked)
+    with suppress(OutOfWindow):
+        blind.check_expiry(policy, NOW)
+    with suppress(HarkaraError):
+        routing.route(policy, FIA, address, [MOI], frozenset(), {}, {}, {}, None)
+
+
+def _pair_keys(data: bytes) -> None:
+    for envelope in blind_keys.read_keys(data):
+        with suppress(HarkaraError):
+            pairkeys.read_binding(envelope)
 
 
 def _cap(data: bytes) -> None:
@@ -219,6 +246,9 @@ TARGETS: Final[dict[str, Target]] = {
     "stamp": Target(stamp.read_stamp, (STAMP,)),
     "head": Target(head.read_head, (HEAD,)),
     "policy": Target(digests.read_policy_opening, (POLICY,)),
+    "blind-post": Target(blind.read_blind_post, (BLIND_POST,)),
+    "blind-question": Target(_question, (question(POLICY_SHOWN), question(POLICY_SHOWN, ADDRESS))),
+    "pair-keys": Target(_pair_keys, (keys_body(BLIND_AUTHOR.make([ISLAMABAD])),)),
     "references": Target(unpack_references, ()),
     "cursor": Target(_cursor, (b"after=7&at=5&chain=" + b"0f" * 32, b"after=1\n9")),
     "events": Target(_events, (b"\x02id: 1\nevent: bulletin\ndata: {}\n\n: ping\r\n\rdata\n\n",)),

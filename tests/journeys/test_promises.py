@@ -167,13 +167,18 @@ async def test_p4_no_plaintext_reaches_the_store_its_log_or_any_disk_of_the_brok
         named = _secret_document(ministry, marking="TLP:RED")
         await fia.post(named, to=[ISLAMABAD])
         await fia.post(_secret_document(ministry, severity="Minor"), except_=[ANF])
-        for item in await _all(islamabad, 2):
+        sealed = _secret_document(ministry, severity="Moderate")
+        posted = await fia.post(sealed, to=[ISLAMABAD], blind=True)
+        assert posted.sealed_for == (ISLAMABAD,)
+        for item in await _all(islamabad, 3):
             await item.acknowledge("actioned", note=SECRETS["note"])
-        receipts = [item async for item in fia.feed(count=2, timeout=20)]
+        receipts = [item async for item in fia.feed(count=3, timeout=20)]
         assert all(isinstance(item, ReceivedReceipt) for item in receipts)
         # Something that is refused must not be written down either.
         with pytest.raises(HarkaraError):
             await fia.post(_secret_document(ministry) | {"category": "drug-smuggling"})
+        with pytest.raises(HarkaraError):
+            await fia.post(_secret_document(ministry) | {"category": "drug-smuggling"}, blind=True)
     await ministry.stop()
     words = [*SECRETS.values(), "human-smuggling", "human smuggling"]
     found = [
