@@ -11,13 +11,14 @@ from broker.service.sealing import Accepted, conflict
 from broker.service.store_word import from_the_store
 from broker.store.commit import Committer
 from broker.store.log import Log
+from broker.store.together import Together
 
 
 class Intake:
     """Asks the first questions about a signed statement."""
 
     def __init__(self, log: Log, committer: Committer, clock: Clock) -> None:
-        self._log = log
+        self._known = Together(log.known)
         self._committer = committer
         self._clock = clock
 
@@ -40,7 +41,7 @@ class Intake:
 
         Raises `IdConflict` when the id was taken by other bytes, and what the look-up raises.
         """
-        (known,) = await self._log.known([f"{author}/{item_id}"])
+        known = await self._known.answer(f"{author}/{item_id}")
         if known is None:
             return None
         if known.stmt != stmt:

@@ -6,6 +6,7 @@ agency sees which one is in force. Kept under the store key: what an agency list
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from broker.service.store_word import from_the_store
 from broker.service.trust import Trust
 from broker.service.vault import Purpose, Vault
 from broker.store.members import Members
+from broker.store.together import Together
 
 log = structlog.get_logger("harkara.subscriptions")
 
@@ -39,6 +41,7 @@ class Subscriptions:
         self._clock = clock
         self._allowance = allowance
         self._read: dict[str, tuple[bytes, Interest]] = {}
+        self._together: Together[None, dict[str, Interest]] = Together(self._interests)
 
     async def put(self, body: bytes) -> dict[str, Any]:
         """Take a signed subscription. Gives {agency, version}. Raises `VersionConflict` when it is
@@ -79,12 +82,15 @@ class Subscriptions:
         kept = await self._members.subscription(agency)
         return 0 if kept is None else kept[0]
 
-    async def interests(self) -> dict[str, Interest]:
+    async def interests(self) -> Mapping[str, Interest]:
         """Give what every agency that has subscribed wants to hear.
 
         One that was tampered with counts as none at all: its agency then hears everything that it is entitled
-        to, rather than nothing.
+        to, rather than nothing. Those who ask together share the answer: it is not to be changed.
         """
+        return await self._together.answer(None)
+
+    async def _interests(self, asked: Sequence[None]) -> list[dict[str, Interest]]:
         found: dict[str, Interest] = {}
         for agency, (version, closed) in (await self._members.subscriptions()).items():
             kept = self._read.get(agency)
@@ -96,7 +102,7 @@ class Subscriptions:
                     continue
                 self._read[agency] = kept
             found[agency] = kept[1]
-        return found
+        return [found] * len(asked)
 
     async def _same(self, agency: str, version: int, wanted: Subscription) -> bool:
         # The same statement sent again (its first answer was lost) is no conflict.
