@@ -18,11 +18,13 @@ class Asked:
         self.rounds: list[list[str]] = []
         self.open = asyncio.Event()
         self.open.set()
+        self.begun = asyncio.Event()
         self.error: Exception | None = None
 
     async def __call__(self, questions: Sequence[str]) -> list[tuple[str, int]]:
         self.rounds.append(list(questions))
         number = len(self.rounds)
+        self.begun.set()
         await self.open.wait()
         if self.error is not None:
             raise self.error
@@ -42,8 +44,7 @@ async def test_who_asks_meanwhile_is_in_the_next_round_and_not_in_the_one_under_
     asked.open.clear()
     together = Together(asked)
     first = asyncio.create_task(together.answer("a"))
-    while not asked.rounds:
-        await asyncio.sleep(0)
+    await asked.begun.wait()
     others = [asyncio.create_task(together.answer(name)) for name in "abc"]
     await asyncio.sleep(0)
     asked.open.set()
@@ -83,8 +84,7 @@ async def test_a_caller_that_is_cancelled_leaves_its_round_as_it_is() -> None:
     asked.open.clear()
     together = Together(asked)
     gone, stays = (asyncio.create_task(together.answer(each)) for each in "ab")
-    while not asked.rounds:
-        await asyncio.sleep(0)
+    await asked.begun.wait()
     gone.cancel()
     asked.open.set()
     assert await stays == ("b", 1)
