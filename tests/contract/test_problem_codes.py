@@ -6,22 +6,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from broker.errors import HarkaraError, family
-from broker.protocol import blind, dsse, limits, times
-from broker.protocol.blind import BlindPost
+from broker.protocol import dsse, limits, times
 from broker.protocol.bulletin import PAYLOAD_TYPE
 from broker.protocol.limits import BODY_BYTES, DAY_US, HOUR_US
 from broker.protocol.stamp import read_stamp
 from broker.store import names
 from broker.wiring import RunningBroker
+from tests.contract import blind_refusals  # noqa: F401  (it enters its cases)
 from tests.contract.conftest import CheckedReader
 from tests.contract.pointers import Sent, unresolved
+from tests.contract.refusals import CASES, Case, World, case
 from tests.exchange_fixtures import (
     ANF,
     FIA,
@@ -38,7 +38,6 @@ from tests.exchange_fixtures import (
     sign_subscription,
 )
 from tests.proxies import Proxy
-from tests.service.blind_author import BlindAuthor, keys_body, policy_of, question
 from tests.service.conftest import registry_body
 from tests.stores import Server
 from tests.web.reader import Answer
@@ -54,67 +53,6 @@ ELSEWHERE = {
     "inbox-broken": "the reader of an inbox says it; over HTTP a broken store is store-tampered",
 }
 """Codes that have no case here, and why."""
-
-
-class World:
-    """A broker, its store and a client, for one case."""
-
-    def __init__(self, reader: CheckedReader, broker: RunningBroker, server: Server, proxy: Proxy) -> None:
-        self.reader = reader
-        self.exchange = reader.exchange
-        self.broker = broker
-        self.server = server
-        self.proxy = proxy
-        self.author = BlindAuthor(self.exchange, FIA)
-
-    async def post(self, originator: str = FIA, /, **fields: Any) -> Answer:
-        """Post a bulletin."""
-        return await self.statement(*sign_bulletin(self.exchange, originator, **fields))
-
-    async def statement(self, *post: Any) -> Answer:
-        """Post a signed statement with its address."""
-        return await self.reader.post("/v1/bulletins", post_body(*post))
-
-    def sealed(
-        self,
-        shown: Callable[[Any], Any] = lambda it: it,
-        to: Sequence[str] = (ISLAMABAD,),
-        header: dict[str, Any] | None = None,
-        **fields: Any,
-    ) -> BlindPost:
-        """Seal a bulletin for ISLAMABAD, whomever it names, with `shown` of its policy."""
-        if not self.author.pairs:
-            self.author.make([ISLAMABAD])
-        statement, address = sign_bulletin(self.exchange, FIA, to=to, **fields)
-        policy = shown(policy_of(statement))
-        return self.author.seal(statement, address, [ISLAMABAD], policy=policy, **(header or {}))
-
-    async def handed_in(self) -> bool:
-        """Hand in the pair keys of the author. Tells whether they were taken."""
-        body = keys_body(self.author.make([ISLAMABAD]))
-        return (await self.reader.post("/v1/pair-keys", body)).json == {"kept": 2}
-
-    async def blind(self, post: BlindPost) -> Answer:
-        """Post what its author sealed."""
-        return await self.reader.post("/v1/bulletins", post.pack(), blind.MEDIA_TYPE)
-
-    async def put(self, path: str, body: bytes) -> Answer:
-        """Put a document."""
-        return await self.reader.post(path, body, method="PUT")
-
-
-Case = Callable[[World], Awaitable[Answer]]
-CASES: list[Any] = []
-
-
-def case(kind: str) -> Callable[[Case], Case]:
-    """Register a case that must be refused with the code `kind`."""
-
-    def register(function: Case) -> Case:
-        CASES.append(pytest.param(kind, function, id=f"{kind}:{function.__name__.strip('_')}"))
-        return function
-
-    return register
 
 
 # --- What was sent cannot be read ---------------------------------------------------------------------------
@@ -144,42 +82,6 @@ async def _an_unknown_parameter(world: World) -> Answer:
 @case("malformed")
 async def _a_cursor_in_words(world: World) -> Answer:
     return await world.reader.read(FIA, "/v1/inbox?after=two")
-
-
-@case("malformed")
-async def _no_msgpack(world: World) -> Answer:
-    return await world.reader.post("/v1/bulletins", b"{}", blind.MEDIA_TYPE)
-
-
-@case("malformed")
-async def _a_blind_post_of_no_time(world: World) -> Answer:
-    await world.handed_in()
-    return await world.blind(world.sealed(lambda it: replace(it, expires_at=2**63)))
-
-
-@case("malformed")
-async def _a_pair_key_twice(world: World) -> Answer:
-    one = world.author.sealed(world.author.pair(MOI))
-    return await world.reader.post("/v1/pair-keys", keys_body([one, one]))
-
-
-@case("malformed")
-async def _a_pair_key_with_a_member_too_many(world: World) -> Answer:
-    body = json.loads(keys_body([world.author.sealed(world.author.pair(MOI))]))
-    body["pair_keys"][0]["a/b"] = 1
-    return await world.reader.post("/v1/pair-keys", json.dumps(body).encode())
-
-
-@case("malformed")
-async def _a_policy_and_a_statement(world: World) -> Answer:
-    statement, _ = sign_bulletin(world.exchange, FIA)
-    asked = json.loads(question(policy_of(statement))) | json.loads(post_body(statement))
-    return await world.reader.read(FIA, "/v1/audience", method="POST", body=json.dumps(asked).encode())
-
-
-@case("malformed")
-async def _a_policy_that_is_none(world: World) -> Answer:
-    return await world.reader.read(FIA, "/v1/audience", method="POST", body=b'{"policy": "AAAA"}')
 
 
 @case("too-large")
@@ -239,19 +141,6 @@ async def _a_registry_of_nobody(world: World) -> Answer:
     body = json.loads(registry_body(newer))
     body["registry"]["signatures"][0]["sig"] = dsse.encode64(bytes(64))
     return await world.put("/v1/registry", json.dumps(body).encode())
-
-
-@case("bad-signature")
-async def _a_blind_post_without_seal(world: World) -> Answer:
-    post = world.sealed()
-    return await world.blind(replace(post, sealed=replace(post.sealed, seal=bytes(64))))
-
-
-@case("bad-signature")
-async def _a_pair_key_without_signature(world: World) -> Answer:
-    one = world.author.sealed(world.author.pair(MOI))
-    bad = replace(one, signatures=(replace(one.signature, value=bytes(64)),))
-    return await world.reader.post("/v1/pair-keys", keys_body([bad]))
 
 
 @case("unknown-key")
@@ -316,30 +205,6 @@ async def _another_category(world: World) -> Answer:
     return await world.post(ANF, category="terrorism")
 
 
-@case("author-mismatch")
-async def _a_pair_key_signed_by_its_member(world: World) -> Answer:
-    one = world.author.sealed(world.author.pair(MOI), world.exchange.signing(MOI))
-    return await world.reader.post("/v1/pair-keys", keys_body([one]))
-
-
-@case("author-mismatch")
-async def _sealed_in_the_name_of_another(world: World) -> Answer:
-    return await world.blind(world.sealed(header={"originator": MOI}))
-
-
-@case("may-not-originate")
-async def _another_category_sealed(world: World) -> Answer:
-    await world.handed_in()
-    return await world.blind(world.sealed(lambda it: replace(it, category="drug-smuggling")))
-
-
-@case("may-not-originate")
-async def _asks_for_another_category(world: World) -> Answer:
-    statement, _ = sign_bulletin(world.exchange, FIA)
-    body = question(replace(policy_of(statement), category="drug-smuggling"))
-    return await world.reader.read(FIA, "/v1/audience", method="POST", body=body)
-
-
 @case("not-found")
 async def _no_such_bulletin(world: World) -> Answer:
     return await world.reader.read(FIA, f"/v1/bulletins/{FIA}/9b2b1c1e-7a34-4b8e-9a55-0d6a52f3a111")
@@ -391,32 +256,6 @@ async def _an_old_acknowledgement(world: World) -> Answer:
     return await world.reader.post("/v1/ack", body)
 
 
-@case("out-of-window")
-async def _a_policy_of_last_week(world: World) -> Answer:
-    statement, _ = sign_bulletin(world.exchange, FIA)
-    body = question(replace(policy_of(statement), expires_at=world.exchange.now - 7 * DAY_US))
-    return await world.reader.read(FIA, "/v1/audience", method="POST", body=body)
-
-
-@case("unknown-agency")
-async def _sealed_to_nobody(world: World) -> Answer:
-    await world.handed_in()
-    return await world.blind(world.sealed(to=["pk.nobody"]))
-
-
-@case("unknown-agency")
-async def _asks_for_nobody(world: World) -> Answer:
-    statement, address = sign_bulletin(world.exchange, FIA, to=["pk.nobody"])
-    body = question(policy_of(statement), address)
-    return await world.reader.read(FIA, "/v1/audience", method="POST", body=body)
-
-
-@case("wrong-exchange")
-async def _a_pair_key_for_another_exchange(world: World) -> Answer:
-    one = world.author.sealed(world.author.pair(MOI, exchange=bytes(32)))
-    return await world.reader.post("/v1/pair-keys", keys_body([one]))
-
-
 @case("unknown-agency")
 async def _to_nobody(world: World) -> Answer:
     return await world.post(to=[ISLAMABAD, "pk.nobody"], excepted=["group:none"])
@@ -433,17 +272,6 @@ async def _with_an_address_of_another(world: World) -> Answer:
     statement, _ = sign_bulletin(world.exchange, FIA)
     _, address = sign_bulletin(world.exchange, FIA, to=[ISLAMABAD])
     return await world.statement(statement, address)
-
-
-@case("wrong-address")
-async def _sealed_without_its_address(world: World) -> Answer:
-    return await world.blind(replace(world.sealed(), address=None))
-
-
-@case("not-authentic")
-async def _another_policy_than_the_header_says(world: World) -> Answer:
-    post = world.sealed()
-    return await world.blind(replace(post, opening=world.sealed(marking="TLP:CLEAR").opening))
 
 
 @case("not-authentic")
@@ -472,37 +300,6 @@ async def _another_receipt_under_its_id(world: World) -> Answer:
         receipt = sign_receipt(world.exchange, ISLAMABAD, statement, sealed, note=note)
         answer = await world.reader.post("/v1/receipts", envelope_json(receipt))
     return answer
-
-
-@case("id-conflict")
-async def _another_statement_sealed_under_its_id(world: World) -> Answer:
-    first = await world.post()
-    return await world.blind(world.sealed(id=first.json["id"], severity="Minor"))
-
-
-@case("id-conflict")
-async def _another_pair_key_under_its_id(world: World) -> Answer:
-    pkid = world.author.pairs[ISLAMABAD].binding.pkid if await world.handed_in() else b""
-    again = [world.author.pair(MOI), world.author.pair(ISLAMABAD, pkid=pkid)]
-    return await world.reader.post("/v1/pair-keys", keys_body(map(world.author.sealed, again)))
-
-
-@case("audience-changed")
-async def _sealed_for_another(world: World) -> Answer:
-    await world.handed_in()
-    return await world.blind(world.sealed(to=[MOI]))
-
-
-@case("audience-changed")
-async def _wrapped_under_what_nobody_has(world: World) -> Answer:
-    world.author.make([ISLAMABAD])
-    return await world.blind(world.sealed())
-
-
-@case("audience-changed")
-async def _a_pair_key_to_a_key_of_nobody(world: World) -> Answer:
-    pair = world.author.pair(ISLAMABAD, member_kid=bytes(32))
-    return await world.reader.post("/v1/pair-keys", keys_body([world.author.sealed(pair)]))
 
 
 @case("cursor")
