@@ -6,13 +6,10 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 
 import pytest
 
 from broker.cli.ctrl_c import run
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 
 def interrupt() -> None:

@@ -28,6 +28,7 @@ from tests.exchange_fixtures import (
 )
 from tests.service.conftest import publish, start_service
 from tests.service.reader import Reader
+from tests.waiting import HANG_S
 
 
 async def post(service: Service, exchange: TestExchange, count: int = 1, **fields: object) -> None:
@@ -223,7 +224,7 @@ async def test_an_inbox_whose_end_is_gone_is_told_and_keeps_nobody_waiting(
     with pytest.raises(StoreTampered):
         await service.reading.page(ISLAMABAD, Cursor(after=2))
     feed = service.feeds.follow(ISLAMABAD, exchange.signing(ISLAMABAD).kid, Cursor())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         told = [event async for event in feed]
     assert [event.event for event in told] == ["bulletin", "bulletin", "notice"]
     assert told[-1].data is not None
@@ -292,11 +293,11 @@ async def test_a_page_reads_no_more_bodies_than_it_may_give(
 async def test_a_long_poll_ends_when_something_comes_and_not_before(
     service: Service, exchange: TestExchange
 ) -> None:
-    waiting = asyncio.create_task(service.reading.wait(ISLAMABAD, 0, 10))
+    waiting = asyncio.create_task(service.reading.wait(ISLAMABAD, 0, 3_600))
     await asyncio.sleep(0.1)
     assert not waiting.done()
     await post(service, exchange)
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, HANG_S)
 
 
 async def test_a_body_changed_in_the_store_is_not_served(service: Service, exchange: TestExchange) -> None:

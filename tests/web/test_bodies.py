@@ -1,12 +1,11 @@
-"""Bodies: their type, size and encoding; documents made to hurt a parser. Refused with a 4xx problem, at
-once.
+"""Bodies: their type, size and encoding; documents made to hurt a parser. Refused with a 4xx problem.
+
+What each refusal costs beside a good post is measured in `bench/refusals.py`.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
-import time
 from typing import cast
 
 import pytest
@@ -18,7 +17,6 @@ from tests.web.reader import Reader
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-QUICK_SECONDS = 2.0
 SIGNED_RESOURCES = [
     ("POST", "/v1/bulletins"),
     ("POST", "/v1/receipts"),
@@ -73,12 +71,12 @@ async def test_json_may_say_that_it_is_utf8(shared: Reader, kind: str) -> None:
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "identity", "x-nonsense", "gzip, gzip"])
 @pytest.mark.parametrize(("method", "path"), SIGNED_RESOURCES)
 async def test_a_coded_body_is_refused_unread(shared: Reader, method: str, path: str, coding: str) -> None:
-    bomb = gzip.compress(bytes(5_000_000))
-    began = time.monotonic()
-    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
-    answer = await shared.send(method, path, body=bomb, headers=headers)
-    assert (answer.status, answer.pointers) == (415, ["/content-encoding"])
-    assert time.monotonic() - began < QUICK_SECONDS
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    async with await Raw.connect(shared.port) as raw:
+        # Of the body nothing is ever sent, so what it would become is never seen.
+        await raw.send(f"{head}Content-Encoding: {coding}\r\nContent-Length: 1000\r\n\r\n".encode())
+        answer = await raw.answer()
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (415, "/content-encoding")
 
 
 @pytest.mark.parametrize("length", [str(BODY_BYTES + 1), str(10**12), "9" * 18])
@@ -86,7 +84,7 @@ async def test_a_length_above_the_limit_is_refused_before_the_body_comes(shared:
     async with await Raw.connect(shared.port) as raw:
         head = "POST /v1/bulletins HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         await raw.send(f"{head}Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n".encode())
-        answer = await raw.answer(QUICK_SECONDS)
+        answer = await raw.answer()
         assert (answer.status, answer.code) == (413, "too-large")
 
 
@@ -155,15 +153,11 @@ BOMBS = [
 
 @pytest.mark.parametrize("bomb", BOMBS)
 @pytest.mark.parametrize(("method", "path"), [one for one in SIGNED_RESOURCES if one[1] != "/v1/audience"])
-async def test_a_hostile_document_is_refused_at_once(
-    shared: Reader, method: str, path: str, bomb: bytes
-) -> None:
-    began = time.monotonic()
+async def test_a_hostile_document_is_refused(shared: Reader, method: str, path: str, bomb: bytes) -> None:
     answer = await shared.post(path, bomb, method=method)
     assert 400 <= answer.status < 500
     assert answer.code in {"malformed", "schema", "too-large"}
     assert len(answer.body) < 65_536
-    assert time.monotonic() - began < QUICK_SECONDS
 
 
 async def test_all_hostile_documents_in_one_batch_are_each_refused_and_the_good_one_is_taken(
@@ -190,11 +184,9 @@ async def test_all_hostile_documents_in_one_batch_are_each_refused_and_the_good_
         pytest.param(b'{"registry": ' + b"9" * 10_000_000, id="ten million digits"),
     ],
 )
-async def test_a_heap_that_calls_itself_a_registry_is_refused_at_once(shared: Reader, heap: bytes) -> None:
-    began = time.monotonic()
+async def test_a_heap_that_calls_itself_a_registry_is_refused(shared: Reader, heap: bytes) -> None:
     answer = await shared.post("/v1/registry", heap, method="PUT")
     assert (answer.status, answer.code) == (400, "malformed")
-    assert time.monotonic() - began < QUICK_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,9 @@
-"""What is not an honest HTTP request: refused with a 4xx problem at once, and the connection does not stay.
+"""What is not an honest HTTP request: refused with a 4xx problem, and the connection does not stay.
 
 One listener serves the whole table, so that whatever one attack leaves behind would be seen by the next.
 """
 
 from __future__ import annotations
-
-import time
 
 import pytest
 
@@ -16,7 +14,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOST = b"Host: 127.0.0.1\r\n"
 LINES = b"Content-Type: application/x-ndjson\r\n"  # a batch of anything that arrives whole is answered by 200
-QUICK_SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -143,14 +140,10 @@ TARGETS = [
 
 
 @pytest.mark.parametrize("request_bytes", [*NOT_HTTP, *TWO_READINGS, *TARGETS])
-async def test_it_is_refused_as_malformed_at_once_and_the_connection_ends(
-    port: int, request_bytes: bytes
-) -> None:
+async def test_it_is_refused_as_malformed_and_the_connection_ends(port: int, request_bytes: bytes) -> None:
     async with await Raw.connect(port) as raw:
-        began = time.monotonic()
         await raw.send(request_bytes)
         answer = await raw.answer()
-        assert time.monotonic() - began < QUICK_SECONDS
         assert (answer.status, answer.code) == (400, "malformed")
         assert answer.headers["x-request-id"] == answer.json["instance"].removeprefix("urn:uuid:").replace(
             "-", ""
