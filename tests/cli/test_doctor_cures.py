@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ import redis
 from tests.cli.doctor_world import Authority, Desk, executable, of, program_directory
 from tests.cli.runner import call, must
 from tests.cli.world import World, make_exchange, running, served
+from tests.ports import free_port
 from tests.stores import Server
 
 EVERYTHING = ("--originate", "all", "--receive", "all", "--marking", "TLP:RED")
@@ -66,12 +66,6 @@ def own(tmp_path: Path) -> Desk:
     home = tmp_path / "own"
     make_exchange(home)
     return Desk(home, {"HARKARA_STATE": str(tmp_path / "state"), "HARKARA_OPS": "127.0.0.1:0"})
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 # --- the clock ---------------------------------------------------------------------------------------
