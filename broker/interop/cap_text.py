@@ -7,12 +7,14 @@ others say differently is appended to it, so that a reader of one language sees 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from broker.interop.cap_alert import Part
 from broker.interop.cap_table import scope_of
 from broker.interop.draft import Draft
+from broker.interop.markup import without_markup
 from broker.interop.wording import UNKNOWN_LANGUAGE, cut, language_tag
 from broker.protocol import limits
 
@@ -42,7 +44,7 @@ def map_text(alert: Part, draft: Draft) -> None:
         _add(info, block, draft)
     if not alert.infos and alert.text("note"):
         draft.say("text: the alert has no info, its note is the text")
-        note = draft.prose(alert.text("note"), "/alert/note")
+        note = draft.prose(_plain(alert, "note", draft), "/alert/note", sys.maxsize)
         blocks[UNKNOWN_LANGUAGE] = _Block(cut(note.split("\n")[0], limits.HEADLINE_CHARS), {note: None})
     if not blocks and draft.fields.get("type") in ("Alert", "Update"):
         draft.refuse("/alert/info", "an info or a note: what the alert says", "neither")
@@ -69,8 +71,10 @@ def _language(info: Part, draft: Draft) -> str:
 
 def _add(info: Part, block: _Block, draft: Draft) -> None:
     at = info.where("headline")
-    whole = draft.line(info.text("headline"), at, limits.PROSE_CHARS)
-    if not whole and (whole := draft.line(info.text("event"), info.where("event"), limits.PROSE_CHARS)):
+    whole = draft.line(_plain(info, "headline", draft), at, limits.PROSE_CHARS)
+    if not whole and (
+        whole := draft.line(_plain(info, "event", draft), info.where("event"), limits.PROSE_CHARS)
+    ):
         draft.say(f"{at}: not there, the event stands for it")
     if not whole:
         draft.refuse(info.where("event"), "an event: CAP requires it", "neither event nor headline")
@@ -84,8 +88,18 @@ def _add(info: Part, block: _Block, draft: Draft) -> None:
     if whole != block.headline:  # cut, or that of a further info
         block.description[whole] = None
     for name, said in (("description", block.description), ("instruction", block.instruction)):
-        if text := draft.prose(info.text(name), info.where(name)):
+        # Only the whole block is bounded: what is cut of it stands in the rest once.
+        if text := draft.prose(_plain(info, name, draft), info.where(name), sys.maxsize):
             said[text] = None
+
+
+def _plain(part: Part, name: str, draft: Draft) -> str:
+    """Give the text of an element without the HTML in it."""
+    raw = part.text(name)
+    if (text := without_markup(raw)) != raw:
+        draft.say(f"{part.where(name)}: read as text, without the HTML in it")
+        draft.changed = True
+    return text
 
 
 def _block(tag: str, block: _Block, draft: Draft) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from broker.interop.stix_keeping import BUNDLE_NAME
 from broker.interop.stix_markings import TLP2_EXTENSION, TLP2_IDS
 from broker.interop.stix_native import native_area, native_subject
 from broker.interop.stix_table import EXTENSION, EXTENSION_FIELDS, EXTENSION_OBJECTS, main_of
+from broker.interop.withheld import is_protected, withheld
 from broker.protocol import strictjson, times
 from broker.protocol.bulletin import Bulletin
-from broker.protocol.subjects import PROTECTED_ROLES
 from broker.protocol.vocabulary import Marking
 
 _UNMARKED: Final = frozenset({"marking-definition", "extension-definition"})
@@ -75,7 +75,7 @@ def _withheld(objects: list[StixObject], document: dict[str, Any], kept: Kept) -
     hidden = {
         kept.peek(f"subject{n}.id"): _part(f"subject{n}", document, kept, at, "subject", one)
         for n, one in enumerate(document.get("subjects", ()), 1)
-        if one.get("role") in PROTECTED_ROLES
+        if is_protected(one)
     }
     return [hidden.get(one["id"], one) for one in objects]
 
@@ -172,15 +172,14 @@ def _part(
     scope: str, document: dict[str, Any], kept: Kept, at: str, kind: str, one: dict[str, Any]
 ) -> StixObject:
     """Build the object of a subject or an area."""
-    if one.get("role") in PROTECTED_ROLES:
-        one = {"type": "person", "role": one["role"], "note": "withheld: a protected person"}
+    one = withheld(one)
     identifier = kept.peek(f"{scope}.id") or _identifier(
         "identity" if kind == "subject" else "location", document["originator"], document["id"], scope
     )
     sort = identifier.partition("--")[0]
     native = native_subject(one, sort) if kind == "subject" else native_area(one)
     said = _properties(f"{scope}.", kept)
-    if one.get("role") in PROTECTED_ROLES:
+    if is_protected(one):
         said = {name: said[name] for name in ("created", "modified") if name in said}
     observable = sort in ("phone-number", "user-account", "email-addr") or (said and "created" not in said)
     thing = {"type": sort, "spec_version": "2.1", "id": identifier}

@@ -391,9 +391,7 @@ def test_what_a_prose_field_cannot_hold_is_attached_whole() -> None:
     one = imported(alert(info(description=said)))
     assert len(one.document["text"]["en"]["description"]) == limits.PROSE_CHARS
     (rest,) = one.document["attachments"]
-    assert json.loads(base64.b64decode(rest["content"])) == [
-        {"key": "/alert/info[1]/description", "value": said}
-    ]
+    assert json.loads(base64.b64decode(rest["content"])) == [{"key": "text/en/description", "value": said}]
     assert kept(alert(info(description=said)), "rest") == [rest["name"]]
 
 

@@ -134,8 +134,6 @@ WRONG = [
     pytest.param(story(extensions={EXTENSION: {"severity": "bad"}}), "/severity", id="an-unknown-severity"),
     pytest.param(story(extensions={EXTENSION: {"contact": 5}}), "/contact", id="a-number-for-a-contact"),
     pytest.param(story(revoked=True), "/objects/0/revoked", id="revoked-from-the-first"),
-    pytest.param(story(name="a\u202eb"), "/objects/0/name", id="a-name-that-reads-backwards"),
-    pytest.param(story(thing("tool", name="a\u2067b")), "/objects/1/name", id="another-one"),
     pytest.param(story(object_marking_refs=[]), "--marking", id="no-tlp"),
     pytest.param(
         story(object_marking_refs=[identifier("marking-definition")]), "--marking", id="an-unknown-marking"
@@ -163,7 +161,7 @@ def test_one_bad_report_harms_no_other() -> None:
     good = thing(
         "report", "2", name="Good", object_refs=[identifier("tool")], object_marking_refs=[identifier("x")]
     )
-    bad = report(name="a\u202eb")
+    bad = report(revoked=True)
     found = read(bundle(bad, good), TOLD)
     assert [type(one) for one in found] == [Refused, Imported]
 
