@@ -40,19 +40,19 @@ def test_a_peer_has_the_time_that_is_promised() -> None:
     assert (promised.head_and_body_seconds, promised.write_seconds) == (15, 30)
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        pytest.param(b"G", id="one byte"),
-        pytest.param(b"GET /livez HTTP/1.1\r\n", id="a request line"),
-        pytest.param(HEAD, id="a head without its end"),
-        pytest.param(HEAD + b"Content-Length: 100\r\n\r\n", id="a head without its body"),
-        pytest.param(HEAD + b'Content-Length: 100\r\n\r\n{"sta', id="half a body"),
-        pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", id="chunks that never begin"),
-        pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{}", id="half a chunk"),
-        pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", id="chunks that never end"),
-    ],
-)
+PARTS = [
+    pytest.param(b"G", id="one byte"),
+    pytest.param(b"GET /livez HTTP/1.1\r\n", id="a request line"),
+    pytest.param(HEAD, id="a head without its end"),
+    pytest.param(HEAD + b"Content-Length: 100\r\n\r\n", id="a head without its body"),
+    pytest.param(HEAD + b'Content-Length: 100\r\n\r\n{"sta', id="half a body"),
+    pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", id="chunks that never begin"),
+    pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{}", id="half a chunk"),
+    pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", id="chunks that never end"),
+]
+
+
+@pytest.mark.parametrize("part", PARTS)
 @under(head_and_body_seconds=0.5)
 async def test_a_request_that_stops_half_way_is_given_up_while_others_are_served(
     port: int, part: bytes
