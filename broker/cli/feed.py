@@ -18,6 +18,7 @@ from broker.cli.connection import connected
 from broker.cli.feed_json import item_json
 from broker.cli.moment import SECONDS
 from broker.cli.output import remark
+from broker.cli.parameters import Whole
 from broker.client.items import FeedItem
 
 EXAMPLE = """
@@ -32,11 +33,11 @@ $ harkara feed --after 0 --json
 @flag("--follow", is_flag=True, help="Wait for what is still to come, instead of ending at the end.")
 @flag(
     "--count",
-    type=click.IntRange(1),
+    type=Whole(1),
     help="End after so many items; with --timeout, exit code 1 when fewer came.",
 )
 @flag("--timeout", type=SECONDS, help="End when nothing came for so long: 30s, or 30.")
-@flag("--after", type=click.IntRange(0), help="Look from this number on, without moving the place.")
+@flag("--after", type=Whole(0), help="Look from this number on, without moving the place.")
 @flag(
     "--consumer", default="default", show_default=True, help="Whose place it is: each consumer has its own."
 )

@@ -35,7 +35,7 @@ DEFAULT_MARKING: Final = "TLP:AMBER"
 GRANT_FLAGS: Final = ("originate", "receive", "marking", "status", "only_named")
 
 
-@command("add", example=EXAMPLE)
+@command("registry add", example=EXAMPLE)
 @click.argument("card", type=FILE)
 @trust_flags
 @flag(
@@ -50,10 +50,16 @@ GRANT_FLAGS: Final = ("originate", "receive", "marking", "status", "only_named")
 )
 @flag(
     "--marking",
+    per_command=True,
     type=click.Choice(MARKINGS),
     help=f"The narrowest marking for it.  [default: {DEFAULT_MARKING}]",
 )
-@flag("--status", type=Listed("statuses", STATUSES), help="Statuses for it, with commas.  [default: all]")
+@flag(
+    "--status",
+    per_command=True,
+    type=Listed("statuses", STATUSES),
+    help="Statuses for it, with commas.  [default: all]",
+)
 @flag("--only-named/--not-only-named", default=None, help="It receives only what names it in `to`.")
 @flag("--group", multiple=True, metavar="NAME", help="A group that it belongs to; may be repeated.")
 @flag("--drop-keys", is_flag=True, help="Take a card without the member's earlier keys.")

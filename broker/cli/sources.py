@@ -77,10 +77,23 @@ def source_flags(function: Callable[..., Any]) -> Callable[..., Any]:
     `source_of`.
     """
     for declare in (
-        flag("--expires", type=MOMENT, help="Until when it is of use, where the file does not say."),
-        flag("--marking", type=click.Choice(MARKINGS), help="Who may see it, where the file does not say."),
         flag(
-            "--category", type=click.Choice(CATEGORIES), help="What it is about, where the file does not say."
+            "--expires",
+            per_command=True,
+            type=MOMENT,
+            help="Until when it is of use, where the file does not say.",
+        ),
+        flag(
+            "--marking",
+            per_command=True,
+            type=click.Choice(MARKINGS),
+            help="Who may see it, where the file does not say.",
+        ),
+        flag(
+            "--category",
+            per_command=True,
+            type=click.Choice(CATEGORIES),
+            help="What it is about, where the file does not say.",
         ),
         flag("--format", type=click.Choice(FORMATS), help="What the file is.  [default: as it looks]"),
         flag(
