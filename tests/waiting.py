@@ -7,7 +7,9 @@ is: that is for `bench/`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from inspect import isawaitable
 
 HANG_S = 45.0
@@ -24,3 +26,13 @@ async def until(holds: Callable[[], bool | Awaitable[bool]]) -> None:
             if (await found) if isawaitable(found) else found:
                 return
             await asyncio.sleep(0.01)
+
+
+@contextmanager
+def comes_to_an_end() -> Iterator[None]:
+    """Hold what the block does with a hostile input to an end, in processor time: it takes a second at most,
+    and what grows with the square of the input takes minutes or hours.
+    """
+    began = time.process_time()
+    yield
+    assert time.process_time() - began < HANG_S

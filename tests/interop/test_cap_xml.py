@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 from broker.errors import Malformed, TooLarge
 from broker.interop.imported import IMPORT_SOURCE_BYTES, Imported, Refused
 from tests.interop.alerts import alert, document, imported, info, read, refused
+from tests.waiting import comes_to_an_end
 
 ONE = alert()
 TWO = alert(identifier="FIA-2")
@@ -139,11 +139,9 @@ ATTACKS = [
 
 @pytest.mark.parametrize(("source", "says"), ATTACKS)
 def test_dangerous_or_broken_xml_is_refused_with_the_reason(source: str | bytes, says: str) -> None:
-    begun = time.process_time()
-    with pytest.raises(Malformed) as why:
+    with comes_to_an_end(), pytest.raises(Malformed) as why:
         read(source)
     assert says in why.value.detail
-    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize(
@@ -194,11 +192,9 @@ def test_a_file_that_is_too_large_is_not_parsed() -> None:
         pytest.param((ONE + "\n") * 2_000 + "<", id="thousands-of-documents"),
     ],
 )
-def test_a_hostile_file_costs_little_time(source: str) -> None:
-    begun = time.process_time()
-    with contextlib.suppress(Malformed):
+def test_a_hostile_file_comes_to_an_end(source: str) -> None:
+    with comes_to_an_end(), contextlib.suppress(Malformed):
         assert read(source) != []
-    assert time.process_time() - begun < 5
 
 
 SIGNATURE = (

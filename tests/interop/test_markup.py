@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from broker.interop.markup import without_markup
+from tests.waiting import comes_to_an_end
 
 SHOWN = [
     pytest.param("<p>Road <b>closed</b></p><p>Use N-5</p>", "Road closed\n\nUse N-5", id="paragraphs"),
@@ -46,7 +45,6 @@ def test_what_is_no_markup_stays_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["<a href=x>", "<!--", "<script>", "<a ", "<p ", "&", '<a href="', "\n"])
-def test_hostile_markup_costs_little_time(part: str) -> None:
-    begun = time.process_time()
-    without_markup(part * (500_000 // len(part)) + "<p>")
-    assert time.process_time() - begun < 5
+def test_hostile_markup_comes_to_an_end(part: str) -> None:
+    with comes_to_an_end():
+        without_markup(part * (500_000 // len(part)) + "<p>")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from itertools import pairwise
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.interop.outlines import Ring, read_circle, read_position, read_ring, simplify
+from tests.waiting import comes_to_an_end
 
 ROUND: Ring = [[math.cos(n / 500), math.sin(n / 500)] for n in range(3000)]
 ROUND.append(ROUND[0])
@@ -142,9 +142,8 @@ def test_a_simplified_ring_stays_near_its_outline() -> None:
     assert min(middles) > 0.97
 
 
-def test_a_huge_ring_costs_little_time() -> None:
+def test_a_huge_ring_is_simplified() -> None:
     ring = [[n % 360 - 180.0, (n * 7919 % 1800) / 10 - 90] for n in range(300_000)]
     ring.append(ring[0])
-    begun = time.process_time()
-    assert len(simplify(ring, 2000)) == 2000
-    assert time.process_time() - begun < 5
+    with comes_to_an_end():
+        assert len(simplify(ring, 2000)) == 2000
