@@ -6,9 +6,9 @@ import os
 
 from broker.cli import doctor_cures as cures
 from broker.cli.agency_flags import AgencyFlags
+from broker.cli.doctor_agreement import agreement_checks
 from broker.cli.doctor_broker import broker_checks
 from broker.cli.doctor_card import card_check
-from broker.cli.doctor_exchanged import exchanged_checks
 from broker.cli.doctor_finding import Finding, why
 from broker.cli.doctor_secrets import closed
 from broker.cli.identity_files import load_identity
@@ -34,7 +34,7 @@ async def agency_checks(flags: AgencyFlags) -> list[Finding]:
     failed = {each.check for each in reached if each.outcome == "fail"}
     if "clock" not in failed:  # by a wrong clock, good keys look expired
         found.append(card_check(identity, path))
-    return found if failed else found + await exchanged_checks(flags, identity, path)
+    return found if failed else found + await agreement_checks(flags, identity, path)
 
 
 def _kept(flags: AgencyFlags, identity: Identity) -> list[Finding]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from broker.cli.blank_bulletin import draft_of, unfilled
 from broker.cli.command import command, flag
-from broker.cli.drafting import draft_of, unfilled
 from broker.cli.moment import MOMENT, now
 from broker.cli.output import pretty, remark
 from broker.protocol.vocabulary import CATEGORIES, MARKINGS, SEVERITIES, STATUSES

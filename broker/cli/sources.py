@@ -13,8 +13,8 @@ from typing import Any, Final, Literal
 import click
 
 from broker.cli import files
+from broker.cli.blank_bulletin import unfilled
 from broker.cli.command import flag
-from broker.cli.drafting import unfilled
 from broker.cli.extras import needing
 from broker.cli.moment import MOMENT, now
 from broker.cli.parameters import together

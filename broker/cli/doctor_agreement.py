@@ -32,7 +32,7 @@ from broker.protocol.identity import Identity
 from broker.protocol.registry import Registry
 
 
-async def exchanged_checks(flags: AgencyFlags, identity: Identity, path: Path) -> list[Finding]:
+async def agreement_checks(flags: AgencyFlags, identity: Identity, path: Path) -> list[Finding]:
     """Look at what needs a broker that answers. Nothing is raised."""
     try:
         async with connected(flags) as agency:
