@@ -22,7 +22,7 @@ from broker.client.backoff import Patience
 from broker.client.doubts import Doubt, DoubtfulItem
 from broker.client.evidence import keep_evidence
 from broker.client.inbox_check import FORGED, ROLLBACK, InboxWalk, Position, claimed_registry
-from broker.client.items import Answering, Expired, FeedItem, received, unverified
+from broker.client.items import Answering, Expired, FeedItem, is_counted, received, unverified
 from broker.client.opening import Opener
 from broker.client.place import Place, PlaceFile
 from broker.client.state import State, check_consumer
@@ -101,7 +101,7 @@ class Feed:
                 item = None if arrival is None else await self._take(arrival)
                 if item is not None:
                     yield item
-                    handed += not isinstance(item, Expired)
+                    handed += is_counted(item)
                     self._quiet_since = _now()
                     await self._finish()
                     if handed == self._wanted.count:
