@@ -87,8 +87,9 @@ def _bodies() -> Iterator[BadInput]:
             yield BadInput("a coded body", coding + where, head)
         for name, body in PACKED.items():
             for kind in (JSON, MEDIA_TYPE):
-                yield BadInput("a bomb of msgpack", name + where, _request(method, path, body, kind), body)
-        for length in (BODY_BYTES * 64, 10**12, 10**17):
+                head = _request(method, path, body, kind)
+                yield BadInput("a bomb of msgpack", f"{name} as {kind}{where}", head, body)
+        for length in (10**9, 10**12, 10**17):
             head = _request(method, path, b"", JSON, length=length)
             yield BadInput("a length above the limit", f"{length}{where}", head)
         if path != "/v1/audience":
