@@ -157,7 +157,6 @@ class Feed:
             skipped = self._walk.skip(envelope, trust.registry)
         if skipped is None:
             return None
-        log.warning("the numbers %d to %d expired before they were read", *skipped)
         return Expired(*skipped)
 
     async def _see_head(self, envelope: dsse.Envelope) -> None:

@@ -55,6 +55,81 @@ def test_a_refusal_in_json_holds_everything(capsys: pytest.CaptureFixture[str]) 
     assert len(found["errors"]) == 50
 
 
+@pytest.mark.parametrize(
+    ("detail", "problem", "times"),
+    [
+        pytest.param(
+            "/a: expected a text, got 1", Problem("/a", "a text", "1", "quote it"), 1, id="said already"
+        ),
+        pytest.param(
+            "expected JSON, got a list", Problem("", "JSON", "a list"), 1, id="said without a place"
+        ),
+        pytest.param("expected a text", Problem("/a", "a text", "1"), 2, id="half said"),
+        pytest.param("/b: expected a text, got 1", Problem("/a", "a text", "1"), 2, id="of another place"),
+        pytest.param("no", Problem("/a", "a text", "1"), 1, id="said nowhere"),
+    ],
+)
+def test_one_problem_is_said_once(
+    detail: str, problem: Problem, times: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusals.tell(Malformed(detail, problem), as_json=False)
+    told = capsys.readouterr().err
+    assert told.count(problem.expected) == times
+    assert problem.got in told
+    assert problem.pointer in told
+    assert problem.hint in told
+    brief = refusals.brief(Malformed(detail, problem))
+    assert brief.count(problem.expected) == times
+    assert problem.got in brief
+
+
+def test_two_problems_are_both_listed_though_the_words_say_the_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    both = Problem("/a", "a text", "1"), Problem("/b", "a number", "x")
+    refusals.tell(Malformed("/a: expected a text, got 1 (and 1 more)", *both), as_json=False)
+    told = capsys.readouterr().err
+    assert "  /a\n" in told
+    assert "  /b\n" in told
+
+
+def test_a_problem_without_a_place_has_no_line_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    refusals.tell(RateLimited("too much", Problem("", "64 MiB a minute", "more")), as_json=False)
+    assert [line.strip().split()[0] for line in capsys.readouterr().err.splitlines()] == [
+        "harkara:",
+        "expected",
+        "got",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(
+            ["keys", "card", "broken.json"], "no name in double quotes at line 1, column 2", id="card"
+        ),
+        pytest.param(
+            ["registry", "show", "--data", "exchange"], "no name in double quotes at line 1", id="registry"
+        ),
+        pytest.param(
+            ["keys", "new", "pk.fia", "--exchange", "exchange/exchange.json", "--desk", "x", "--phone", "12"],
+            "E.164",
+            id="phone",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_or_flag_is_said_once_and_in_plain_words(
+    exchange: Path, arguments: list[str], said: str
+) -> None:
+    for name in ("broken.json", "exchange/registry.json"):
+        Path(name).write_text("{'a': 1}")
+    done = call(*arguments)
+    assert done.code != 0
+    assert done.err.count(said) == 1
+    assert done.err.count("got ") == 1
+    assert "Expecting" not in done.err
+
+
 def test_many_problems_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     refusals.tell(Malformed("x", *[Problem(f"/{n}", "x", "y") for n in range(50)]), as_json=False)
     assert "30 more" in capsys.readouterr().err

@@ -288,7 +288,9 @@ async def test_the_audience_is_shown_before_anything_is_sent(broker: Broker) -> 
     assert outbox(broker) == []
 
 
-async def test_a_post_that_the_broker_lost_is_posted_again(broker: Broker, relay: Relay) -> None:
+async def test_a_post_that_the_broker_lost_is_posted_again(
+    broker: Broker, relay: Relay, caplog: pytest.LogCaptureFixture
+) -> None:
     then = clock.now()
     async with broker.connect(FIA, url=relay.url, clock=lambda: then) as fia:
         first = await fia.post(broker.document())
@@ -306,6 +308,7 @@ async def test_a_post_that_the_broker_lost_is_posted_again(broker: Broker, relay
             else (200 if name == f"GET /v1/bulletins/{FIA}/{first.id}" else None)
         )
         assert await fia.recheck() == [second.id]
+    assert [line for line in caplog.messages if second.id in line] == []  # who asked is told by the answer
     assert relay.asked[before:] == [
         f"GET /v1/bulletins/{FIA}/{second.id}",
         f"GET /v1/bulletins/{FIA}/{first.id}",

@@ -13,6 +13,7 @@ from aiohttp import web
 from broker.protocol import limits as protocol_limits
 from broker.service import clock
 from broker.service.service import Service
+from broker.web import signature_words
 from broker.web.app import public_app
 from tests.exchange_fixtures import (
     ANF,
@@ -50,6 +51,13 @@ async def test_an_unsigned_read_is_refused(shared: Reader, method: str, path: st
     answer = await shared.send(method, path)
     assert (answer.status, answer.code) == (401, "bad-signature")
     assert "harkara-read" in answer.headers["WWW-Authenticate"]
+    assert answer.json["errors"] == [
+        {
+            "pointer": "/signature-input",
+            "expected": "one RFC 9421 signature over this request",
+            "got": "no such header field",
+        }
+    ]
 
 
 @pytest.mark.parametrize(("method", "path"), READS, ids=[path for _, path in READS])
@@ -64,6 +72,7 @@ async def test_a_signature_that_covers_too_little_is_refused(shared: Reader, mis
     covered = tuple(name for name in COMPONENTS if name != missing)
     answer = await shared.read(FIA, PATH, components=covered)
     assert (answer.status, answer.code) == (401, "bad-signature")
+    assert answer.json["errors"][0]["got"] == "one that covers too little"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +147,7 @@ async def test_two_signatures_are_refused_though_both_are_good(shared: Reader) -
     both = {name: f"{one[name]}, {two[name]}" for name in ("Signature-Input", "Signature")}
     answer = await shared.send("GET", PATH, headers=both)
     assert (answer.status, answer.code) == (401, "bad-signature")
+    assert answer.json["errors"][0]["got"] == "more than one"
 
 
 async def test_a_second_signature_of_another_tag_is_refused_too(shared: Reader) -> None:
@@ -148,6 +158,7 @@ async def test_a_second_signature_of_another_tag_is_refused_too(shared: Reader) 
     assert (await shared.send("GET", PATH, headers=both)).status == 401
 
 
+OUR_WORDS = {signature_words.GENERAL, *(got for _, _, got in signature_words.SAID)}
 GARBAGE = [
     "", ",", "sig1", "sig1=", "sig1=()", "sig1=1", "sig1=(", 'sig1=("@method")', 'sig1=("@nonsense")',
     "sig1=:!:",
@@ -165,6 +176,8 @@ async def test_garbage_in_a_signature_field_is_refused(shared: Reader, field: st
     good = sign(Signed(shared.exchange.signing(FIA)), "GET", shared.base + PATH)
     answer = await shared.send("GET", PATH, headers=good | {field: garbage})
     assert (answer.status, answer.code) == (401, "bad-signature")
+    (problem,) = answer.json["errors"]
+    assert problem["expected"] != signature_words.EXPECTED or problem["got"] in OUR_WORDS
 
 
 @pytest.mark.parametrize("extra", ['alg="rsa-v1_5-sha256"', 'alg="hmac-sha256"', 'other="x"', "expires=1"])
@@ -184,6 +197,7 @@ async def test_a_flipped_bit_in_the_signature_is_refused(shared: Reader, flipped
     bad = f"sig1=:{base64.b64encode(value).decode()}:"
     answer = await shared.send("GET", PATH, headers=good | {"Signature": bad})
     assert (answer.status, answer.code) == (401, "bad-signature")
+    assert answer.json["errors"][0]["got"] == signature_words.GENERAL
 
 
 async def test_the_signature_of_an_audience_covers_the_body(shared: Reader) -> None:
