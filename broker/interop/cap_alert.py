@@ -122,4 +122,6 @@ def _inner(element: etree._Element) -> str:
 
 def _text(element: etree._Element) -> str:
     """Give the text in an element: that of comments and instructions in it is not text."""
+    if len(element) == 0:
+        return (element.text or "").strip()
     return str(element.xpath("string()")).strip()

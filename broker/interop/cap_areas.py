@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -112,7 +113,7 @@ def _outlines(area: Part, kept: dict[tuple[str, str], None], draft: Draft) -> li
     for n, text in enumerate(area.texts.get("polygon", ()), 1):
         at = f"{area.where('polygon')}[{n}]"
         try:
-            whole, remark = read_ring(text)
+            ring, positions, remark = _ring(text)
         except ValueError as why:
             draft.say(f"{at}: no outline is drawn, {why}; it is kept as it is")
             kept["polygon", text] = None
@@ -120,9 +121,8 @@ def _outlines(area: Part, kept: dict[tuple[str, str], None], draft: Draft) -> li
         if remark:
             draft.say(f"{at}: {remark}")
             draft.changed = True
-        ring = simplify(whole, limits.AREA_POINTS)
-        if len(ring) < len(whole):
-            draft.say(f"{at}: simplified from {len(whole)} positions to {len(ring)}")
+        if len(ring) < positions:
+            draft.say(f"{at}: simplified from {positions} positions to {len(ring)}")
             draft.changed = True
         if len(ring) > room or len(groups[-1]) == _POLYGONS_ITEMS:
             groups.append([])
@@ -130,6 +130,16 @@ def _outlines(area: Part, kept: dict[tuple[str, str], None], draft: Draft) -> li
         groups[-1].append(ring)
         room -= len(ring)
     return [{"geometry": _geometry(rings)} for rings in groups]
+
+
+@lru_cache(maxsize=8)
+def _ring(text: str) -> tuple[Ring, int, str]:
+    """Give an outline as it can be in a bulletin, how many positions it had, and how it was written.
+
+    Every language of an alert draws the same outlines: each is read once. The ring is nobody's to change.
+    """
+    whole, remark = read_ring(text)
+    return simplify(whole, limits.AREA_POINTS), len(whole), remark
 
 
 def _geometry(rings: list[Ring]) -> dict[str, Any]:

@@ -92,13 +92,17 @@ def map_alert(alert: Part, originator: str, defaults: ImportDefaults, now: int, 
 
 def _name(alert: Part, draft: Draft) -> AlertName | None:
     try:
-        return name_alert(alert.text("sender"), alert.text("identifier"), alert.text("sent"))
+        name = name_alert(alert.text("sender"), alert.text("identifier"), alert.text("sent"))
     except ValueError as why:
         if alert.text("sent"):
             draft.refuse(
                 alert.where("sent"), "a time like 2026-03-01T09:30:00+05:00", alert.text("sent"), str(why)
             )
         return None
+    for part, text in (("sender", name.sender), ("identifier", name.identifier)):
+        if alert.text(part) and not text:
+            draft.refuse(alert.where(part), "a name", "characters that no reader sees")
+    return name
 
 
 def _word(text: str, words: tuple[str, ...]) -> str | None:
@@ -159,7 +163,8 @@ def _category(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
 
 
 def _marking(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
-    texts = [alert.text("restriction"), *alert.texts.get("code", ())]
+    codes = [code for code in alert.texts.get("code", ()) if own_code(code) == ("", "")]
+    texts = [alert.text("restriction"), *codes]
     texts += [f"TLP:{text}" if ":" not in text else text for text in parameters(alert, "tlp")]
     texts += parameters(alert, MARKING.parameter)
     labels: list[Marking] = [label for text in texts for label in tlp_labels(text)]

@@ -35,6 +35,11 @@ def own_code(code: str) -> tuple[str, str]:
     return (name, value) if name.startswith(OWN_PARAMETERS) else ("", "")
 
 
+def is_ours(alert: Part) -> bool:
+    """Tell whether an export of ours wrote the alert: its texts are plain, whatever they look like."""
+    return bool(parameters(alert, MARKING.parameter))
+
+
 def take_sent(alert: Part) -> None:
     """Take `sent` as its source wrote it, where an export had to write it in the way of CAP."""
     said = alert.text("sent")

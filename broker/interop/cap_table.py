@@ -11,7 +11,10 @@ the bulletin's `areas`, resources over the whole alert. A text that the first `i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Final, Literal
 
 OWN_PARAMETERS: Final = "harkara:"
@@ -103,7 +106,7 @@ CAP_ROWS: Final[tuple[Row, ...]] = (
     Row("note", "text", "the text of an alert without info; kept", key="note"),
     Row("references", "references", "the ids that sender, identifier and sent make; kept", key="references"),
     _kept("incidents"),
-    Row("info", "text", "one block for each language; several of one are put together",
+    Row("info", "text", "one block for each language; several of one are put together, the gravest first",
         form="part", many=True),
     Row("info/language", "text", "names the block; en-US when absent, as CAP says"),
     _kept("info/category", "as written; Harkara's comes from --category, else it is other", many=True),
@@ -148,9 +151,10 @@ CAP_ROWS: Final[tuple[Row, ...]] = (
 )  # fmt: skip
 
 
-def rows_of(part: str) -> dict[str, Row]:
+@cache
+def rows_of(part: str) -> Mapping[str, Row]:
     """Give the rows of the elements that stand in `part` (`alert`, `info`, `resource`, `area`), by name."""
-    return {row.name: row for row in CAP_ROWS if row.part == part}
+    return MappingProxyType({row.name: row for row in CAP_ROWS if row.part == part})
 
 
 def scope_of(part: str, number: int) -> str:

@@ -17,8 +17,8 @@ from broker.protocol import limits
 
 _LOSSES: Final[dict[Loss, str]] = {
     "override": (
-        "BEWARE: took out {}, which shows text in another order than it is written, from {}: "
-        "read it before you post it"
+        "BEWARE, read this one again: {}, which shows text in another order than it is written, "
+        "was taken out of {}"
     ),
     "direction": "took out {}, which turn the direction of text (each text is shown in its own), from {}",
     "hidden": "took out {}, which no reader sees, from {}",
@@ -85,7 +85,7 @@ class Draft:
         """
         whole = paragraphs(self._mended(raw, at))
         if len(whole) > most:
-            self.say(f"{at}: cut to {most} of {len(whole)} characters, whole in the rest")
+            self.say(f"{at}: cut to {most} of {len(whole)} characters, whole in the attachment")
             self.rest.append((at, whole))
         return cut(whole, most)
 
@@ -98,7 +98,7 @@ class Draft:
             self.rest.append((key, value))
         name = cut(one_line(self._mended(key, at)), limits.LINE_CHARS)
         if len(value) > limits.NOTE_CHARS:
-            self.say(f"{at}: cut to {limits.NOTE_CHARS} of {len(value)} characters, whole in the rest")
+            self.say(f"{at}: cut to {limits.NOTE_CHARS} of {len(value)} characters, whole in the attachment")
             self.rest.append((name, value))
         self.correlations[name, cut(value, limits.NOTE_CHARS)] = None
 

@@ -90,9 +90,10 @@ STIX_INTRODUCTION = f"""\
 `harkara post FILE --format stix [--category …] [--marking …] [--expires …] [--to …]` turns STIX 2.1 (JSON)
 into bulletins. This page is made from `broker/interop/stix_table.py`, and a test holds the two together.
 
-- **What is read.** A bundle, an array of bundles or of objects, a TAXII envelope, or one object, up to 8
-  MiB. Objects of STIX 2.0 are read as 2.1; STIX 1 (XML) is refused. The JSON is held to what all parsers
-  read alike (no name twice, no null).
+- **What is read.** A bundle, an array of bundles or of objects, a TAXII envelope, or one object, up to
+  {IMPORT_SOURCE_BYTES // 1024 // 1024} MiB. Objects of STIX 2.0 are read as 2.1; STIX 1 (XML) is refused. The
+  JSON is held to what all parsers read alike (no name twice, no NaN, no integer above 2^53); a property that
+  is null is left out, with a word. Of an object that is there more than once the latest version counts.
 - **One bulletin for each report**, else one for the bundle, named after its first telling object. A bundle
   with several reports is shared out: to each go the objects that it names, what these name, and the
   relationships, sightings, notes and translations about them. What no report names is a bulletin of its
@@ -100,10 +101,12 @@ into bulletins. This page is made from `broker/interop/stix_table.py`, and a tes
 - **Ids** are UUIDs of version 5, made of originator and the report's id and `modified`, so that every
   version has its own, and a later version is an Update of the first. A revoked version is a Cancel. Without
   a report they are made of the bundle's id.
+- **Text.** What has no name is called by what it holds (`observed-data: 192.0.2.1`). Characters that a
+  bulletin may not carry are taken out and told, as of CAP ([cap.md](cap.md)).
 - **Marking.** The narrowest TLP of all objects, parts of them included. It counts by official id (TLP 2.0
-  and TLP 1) and by what a definition says, because many public files carry a wrong id. A marking that is
-  not in the source and has no official id needs `--marking`, and so does a source without TLP. Where a
-  victim or witness is named, the marking is TLP:AMBER at least.
+  and TLP 1), by what a definition says, because many public files carry a wrong id, and by a TLP among the
+  labels (`tlp:green`). A marking that is not in the source and has no official id needs `--marking`, and so
+  does a source without TLP. Where a victim or witness is named, the marking is TLP:AMBER at least.
 - **What STIX has no property for** (category, status, urgency, severity, expiry) is filled by the flags,
   else by `other`, Actual, Unknown and a day from now, and announced. An export of ours writes it into the
   extension `{EXTENSION}`, which is read back.
@@ -115,10 +118,13 @@ into bulletins. This page is made from `broker/interop/stix_table.py`, and a tes
   schemas. Objects that were attached or kept go out as they were; a bulletin of one's own becomes a report by
   its originator, with an object for each subject and area, and our extension for what STIX has no property
   for. Every object is marked with the bulletin's TLP 2.0. Victims and witnesses are withheld. An Update or
-  Cancel that was not imported goes out as a report of its own.
-- **What does not fit there** (more than 255 correlations, a value of more than 4,096 characters) is
-  attached: all objects, whole, as `stix-bundle.json`. Above 128 KiB the source is refused: split it into
-  bundles of fewer objects.
+  Cancel that was not imported goes out as a report of its own, and says in our extension what it is about.
+  What came as STIX 2.0 gets the properties that 2.1 requires; a language that OASIS' validator does not know
+  stands in our extension alone.
+- **What does not fit there** (more than 255 correlations, a value of more than 4,096 characters, a
+  description of more than 32,768) is attached: all objects, whole, as `stix-bundle.json`, above 96 KiB
+  compressed as `stix-bundle.json.gz`. When that is larger than 128 KiB (about a thousand indicators with
+  hashes) the source is refused: split it into bundles of fewer objects.
 
 | object | properties | become | how |
 |---|---|---|---|

@@ -379,6 +379,17 @@ def test_infos_of_one_language_are_put_together() -> None:
     }
 
 
+def test_of_infos_in_one_language_the_gravest_is_the_headline() -> None:
+    levels = ("Minor", "Extreme", "Moderate")
+    text = document(
+        alert(*(info(severity=word, headline=f"{word} wind", description=f"{word}.") for word in levels))
+    )["text"]
+    assert text["en"] == {
+        "headline": "Extreme wind",
+        "description": "Extreme.\n\nModerate wind\n\nModerate.\n\nMinor wind\n\nMinor.",
+    }
+
+
 def test_a_headline_that_is_too_long_stands_whole_in_the_description() -> None:
     words = " ".join(["convoy"] * 60)
     block = document(alert(info(headline=words, description="More.")))["text"]["en"]

@@ -50,6 +50,19 @@ def test_a_field_that_cap_has_no_element_for_comes_back(field: str) -> None:
     assert again.document[field] == OWN[field]
 
 
+@pytest.mark.parametrize("text", ["write <b> and </b>", "R&amp;D", "a <br/> b", "&nbsp;", "if x<b then"])
+def test_a_text_of_ours_that_looks_like_html_comes_back_as_it_was(text: str) -> None:
+    (again,) = read(to_cap(own_bulletin(text={"en": {"headline": text, "description": f"- {text}"}})))
+    assert again.document["text"] == {"en": {"headline": text, "description": f"- {text}"}}
+
+
+def test_what_was_kept_of_an_import_says_no_marking_when_it_comes_back() -> None:
+    source = alert("", msgType="Cancel", scope="TLP:RED", references="a,b,2026-02-01T10:00:00+05:00")
+    (one,) = read(source.encode())
+    (again,) = read(to_cap(bulletin_of(one)))
+    assert one.document["marking"] == again.document["marking"] == "TLP:GREEN"
+
+
 @pytest.mark.parametrize("kind", ["Update", "Cancel"])
 def test_an_update_or_cancel_of_our_own_stays_one(kind: str) -> None:
     (again,) = read(to_cap(own_bulletin(type=kind, references=OWN["references"])))

@@ -220,6 +220,7 @@ def test_a_signed_alert_of_a_feed_keeps_its_canonical_form() -> None:
 MALFORMED = [
     pytest.param({"identifier": None}, "/alert/identifier", id="no-identifier"),
     pytest.param({"sender": " "}, "/alert/sender", id="blank-sender"),
+    pytest.param({"identifier": "\u202b\u200b"}, "/alert/identifier", id="hidden-identifier"),
     pytest.param({"sent": None}, "/alert/sent", id="no-sent"),
     pytest.param({"sent": "2026-03-01T11:00:00"}, "/alert/sent", id="sent-without-offset"),
     pytest.param({"sent": "2026-03-01"}, "/alert/sent", id="sent-without-time"),
