@@ -79,9 +79,11 @@ fuzz: $(VENV)/.develop ## fuzz every decoder, 5 minutes in all (ARGS="--seconds 
 	$(BIN)/python -m tests.fuzz.campaign $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.develop ## posts per second beside what one would build by hand, as a ratio; the cost of each step
+bench: $(VENV)/.develop ## posts per second beside what one would build by hand, as a ratio; steps, refusals, start
 	$(BIN)/python -m bench.posts $(ARGS)
 	$(BIN)/python -m bench.steps
+	$(BIN)/python -m bench.refusals
+	$(BIN)/python -m bench.start
 
 .PHONY: soak
 soak: $(VENV)/.develop ## 1,000 feeds while everything dies now and then; nothing may be lost (ARGS="--minutes 20")

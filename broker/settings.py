@@ -91,6 +91,12 @@ class Settings:
             raise UnsafeConfiguration("give either --data (an embedded store) or --store URL")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise UnsafeConfiguration("give --tls-cert and --tls-key together")
+        if not self.ops.is_loopback and not self.behind_proxy:
+            raise UnsafeConfiguration(
+                f"{self.ops} can be reached from other machines and has no TLS: health and metrics name the "
+                "agencies. Give --ops an address of this machine, or --behind-proxy when a proxy in front of "
+                "it does TLS, or only a closed network reaches it"
+            )
         exposed = not self.listen.is_loopback
         if exposed and self.tls_cert is None and not self.behind_proxy:
             raise UnsafeConfiguration(

@@ -11,9 +11,17 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from broker.store.store import Store
 from tests.stores import Server
+
+# The same examples each time, however long one takes: a run says the same as the one before, on any machine.
+# Other examples are for `make fuzz`.
+settings.register_profile(
+    "harkara", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("harkara")
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+ANSWER_S = 5.0
+"""How long a reply that is to be lost is waited for: what was only half a request is not answered."""
 Judge = Callable[[bytes], str]
 """Given the bytes of a burst from the client, says "pass", "lose request" or "lose reply"."""
 
@@ -93,7 +95,7 @@ class Proxy:
                     await up_writer.drain()
                     with contextlib.suppress(TimeoutError):
                         # The server has done the work when it answers.
-                        await asyncio.wait_for(up_reader.read(1), 1)
+                        await asyncio.wait_for(up_reader.read(1), ANSWER_S)
                     break
                 up_writer.write(burst)
                 await up_writer.drain()

@@ -25,7 +25,7 @@ from broker.store.binary import BINARY_VARIABLE, find_binary
 from broker.store.embedded import DURABLE_FLAGS
 from broker.store.guardian import end_with_parent
 
-START_LIMIT_S = 15.0
+START_LIMIT_S = 60.0
 
 
 def store_binary() -> Path:

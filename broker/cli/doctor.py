@@ -48,7 +48,7 @@ async def doctor(agency: AgencyFlags, data: Path | None, store: str | None, as_j
     if store:
         found += await store_checks(store)
     if agency.identity is not None:
-        found += await agency_checks(agency)
+        found += await agency_checks(agency, data)
     if as_json:
         click.echo(json.dumps([each.as_json() for each in found], ensure_ascii=False))
     else:

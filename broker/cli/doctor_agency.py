@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from broker.cli import doctor_cures as cures
 from broker.cli.agency_flags import AgencyFlags
+from broker.cli.doctor_agreement import agreement_checks
 from broker.cli.doctor_broker import broker_checks
 from broker.cli.doctor_card import card_check
-from broker.cli.doctor_exchanged import exchanged_checks
 from broker.cli.doctor_finding import Finding, why
 from broker.cli.doctor_secrets import closed
 from broker.cli.identity_files import load_identity
@@ -19,9 +20,10 @@ from broker.errors import HarkaraError
 from broker.protocol.identity import Identity
 
 
-async def agency_checks(flags: AgencyFlags) -> list[Finding]:
+async def agency_checks(flags: AgencyFlags, data: Path | None) -> list[Finding]:
     """Look at what an agency depends on, here first, then at the broker's. Nothing is raised: what
-    fails is a finding, and what would only follow from it is not looked at.
+    fails is a finding, and what would only follow from it is not looked at. `data` is the exchange that
+    whoever asks operates, if any: cures are for this reader.
     """
     path = flags.need_identity()
     try:
@@ -29,12 +31,12 @@ async def agency_checks(flags: AgencyFlags) -> list[Finding]:
     except (MisuseError, HarkaraError) as error:
         return [closed(path) or Finding("key-file", "fail", why(error), _name_identity(error))]
     found = [Finding("key-file", "pass", str(path)), *_kept(flags, identity)]
-    reached = await broker_checks(flags)
+    reached = await broker_checks(flags, data)
     found += reached
     failed = {each.check for each in reached if each.outcome == "fail"}
     if "clock" not in failed:  # by a wrong clock, good keys look expired
-        found.append(card_check(identity, path))
-    return found if failed else found + await exchanged_checks(flags, identity, path)
+        found.append(card_check(identity, path, data))
+    return found if failed else found + await agreement_checks(flags, identity, path, data)
 
 
 def _kept(flags: AgencyFlags, identity: Identity) -> list[Finding]:

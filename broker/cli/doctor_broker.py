@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ PROBE_SECONDS: Final = 10.0
 CLOCK_WARNING_US: Final = 5 * SECOND_US
 
 
-async def broker_checks(flags: AgencyFlags) -> list[Finding]:
+async def broker_checks(flags: AgencyFlags, data: Path | None) -> list[Finding]:
     """Look at the way to the broker, its certificate and its clock; what follows from a failure is not
     looked at. Nothing is raised.
     """
@@ -48,12 +49,12 @@ async def broker_checks(flags: AgencyFlags) -> list[Finding]:
     except NotAuthentic as error:
         return [Finding("tls", "fail", why(error), cures.setting("HARKARA_CA", CA_FILE))]
     except (HarkaraError, OSError) as error:
-        return [*found, _silent(flags.url, error)]
+        return [*found, _silent(flags.url, error, data)]
     finally:
         await transport.close()
     if answer.status != 200:
         seen = f"{flags.url} answers {answer.status}: no broker, or a proxy without one behind it"
-        return [*found, Finding("broker", "fail", seen, _start(flags.url))]
+        return [*found, Finding("broker", "fail", seen, _start(flags.url, data))]
     return [*found, Finding("broker", "pass", flags.url), clock(answer)]
 
 
@@ -80,7 +81,9 @@ def clock(answer: Answer) -> Finding:
     try:
         theirs = int(parsedate_to_datetime(told).timestamp()) * SECOND_US
     except ValueError:
-        return Finding("clock", "warn", "the broker does not tell its time", f"{cures.OPERATOR} which proxy?")
+        return Finding(
+            "clock", "warn", "the broker does not tell its time", f"{cures.OPERATOR}: which proxy hides it?"
+        )
     apart = now() - theirs
     # A Date header has whole seconds: it may be up to one behind.
     off = max(apart - SECOND_US, -apart, 0)
@@ -93,7 +96,7 @@ def clock(answer: Answer) -> Finding:
     return Finding("clock", outcome, seen, cures.right_time(times.format(theirs)))
 
 
-def _silent(url: str, error: HarkaraError | OSError) -> Finding:
+def _silent(url: str, error: HarkaraError | OSError, data: Path | None) -> Finding:
     match error:
         case HarkaraError():
             reason = error.detail
@@ -102,19 +105,17 @@ def _silent(url: str, error: HarkaraError | OSError) -> Finding:
         case _:  # the event loop's words repeat the address: the system's own are shorter
             reason = os.strerror(number) if (number := error.errno or 0) > 0 else str(error)
     seen = reason if url in reason else f"{url}: {reason}"
-    return Finding("broker", "fail", seen, _start(url))
+    return Finding("broker", "fail", seen, _start(url, data))
 
 
-def _start(url: str) -> str:
+def _start(url: str, data: Path | None) -> str:
     parts = urlsplit(url)
-    if parts.hostname in ("localhost", "127.0.0.1", "::1"):
+    if data is not None and parts.hostname in ("localhost", "127.0.0.1", "::1"):
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         if parts.scheme == "http" and parts.port:
-            where = f"{host}:{parts.port}"
-            return cures.serving(cures.EXCHANGE_DIRECTORY, where)
+            return cures.serving(data, f"{host}:{parts.port}")
     return cures.lines(
-        "# the address that your operator told you, if this is another one:",
-        cures.setting("HARKARA_URL", f"https://{parts.hostname}"),
-        f"{cures.OPERATOR} is the broker up? From here:",
+        "# is this the address that your operator told you? Another one: --url https://HOST, or HARKARA_URL.",
+        f"{cures.OPERATOR}: is the broker up? From here:",
         cures.command("curl", "--verbose", f"{url.rstrip('/')}/livez"),
     )

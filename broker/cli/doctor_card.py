@@ -19,10 +19,12 @@ RIGHT_FILE = (
 )
 
 
-def card_check(identity: Identity, path: Path) -> Finding:
-    """Look at the validity of an identity's own keys, both uses: whichever ends first counts."""
+def card_check(identity: Identity, path: Path, data: Path | None) -> Finding:
+    """Look at the validity of an identity's own keys, both uses: whichever ends first counts. `data` is the
+    exchange that whoever asks operates, if any.
+    """
     at = now()
-    cure = renewed(identity, path)
+    cure = renewed(identity, path, data)
     ends: list[int] = []
     for kind in (SigningKey, SealingKey):
         own = [key for key in identity.keys if isinstance(key.key, kind)]
@@ -34,17 +36,17 @@ def card_check(identity: Identity, path: Path) -> Finding:
     return expiry("card", f"the keys of {identity.id}", min(ends), at, cure=cure)
 
 
-def renewed(identity: Identity, path: Path) -> str:
+def renewed(identity: Identity, path: Path, data: Path | None) -> str:
     """Give how an identity gets fresh keys that count at once, old ones staying."""
     card = _beside(identity, path)
     return cures.lines(
         "" if card.exists() else cures.command("harkara", "keys", "card", path, "--out", card),
         cures.command("harkara", "keys", "rotate", path, "--card", card, "--from", "0s"),
-        _enrolled(card, drop_keys=False),
+        cures.enrolment(card, data=data),
     )
 
 
-def enrolling(identity: Identity, path: Path, listed: set[bytes] | None) -> str:
+def enrolling(identity: Identity, path: Path, listed: set[bytes] | None, data: Path | None) -> str:
     """Give how an identity's keys get into the registry. `listed` are those that it has for the agency;
     None: not known.
     """
@@ -54,12 +56,8 @@ def enrolling(identity: Identity, path: Path, listed: set[bytes] | None) -> str:
     if not _is_of(card, own):
         card = _free(card)
         made = cures.command("harkara", "keys", "card", path, "--out", card)
-    return cures.lines(RIGHT_FILE if lost else "", made, _enrolled(card, drop_keys=lost))
-
-
-def _enrolled(card: Path, *, drop_keys: bool) -> str:
-    who = f"{cures.OPERATOR} (compare the fingerprint over the telephone)"
-    return cures.lines(who, cures.enrolment(card, drop_keys=drop_keys))
+    enrolment = cures.enrolment(card, data=data, drop_keys=lost)
+    return cures.lines(RIGHT_FILE if lost else "", made, enrolment)
 
 
 def _beside(identity: Identity, path: Path) -> Path:

@@ -1,7 +1,7 @@
 """The cures that `harkara doctor` prints: command lines to be copied into a shell.
 
-What the operator of the exchange has to do stands after a comment that says so, with the directory
-of the exchange called `exchange`, as everywhere in the documentation.
+Each is for whoever asked. Who named the directory of an exchange (`--data`) operates it and gets the
+operator's commands; an agency gets its own, and whom to ask for the rest.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import click
 
 from broker.cli.trust_files import ROOT_KEY, typed
 
-EXCHANGE_DIRECTORY: Final = "exchange"
-OPERATOR: Final = "# the operator of your exchange:"
+OPERATOR: Final = "# ask the operator of your exchange"
 _REACHING: Final = ("url", "ca", "plain_http")
 _ASKING: Final = ("identity", "exchange", "registry", "state")
 _MISLEADING: Final = ("HARKARA_IDENTITY", "HARKARA_IDENTITY_FILE", "HARKARA_EXCHANGE", "HARKARA_REGISTRY")
@@ -63,21 +62,34 @@ def as_asked(*, identity: bool = True) -> list[str]:
     return found
 
 
-def renewal(data: str | Path = EXCHANGE_DIRECTORY, *, offline: bool = False) -> str:
-    """Give how the operator makes the registry valid for longer."""
+def again() -> str:
+    """Give the line that asks the doctor again, once somebody else has done something."""
+    return command("harkara", "doctor", *as_asked())
+
+
+def renewal(data: Path | None, *, offline: bool = False) -> str:
+    """Give how the registry is made valid for longer."""
+    if data is None:
+        return lines(f"{OPERATOR} to renew the registry (harkara registry renew). Then look again:", again())
     return lines(command("harkara", "registry", "renew", "--data", data), signed(data, offline=offline))
 
 
-def enrolment(card: Path, *, drop_keys: bool = False, data: str | Path = EXCHANGE_DIRECTORY) -> str:
-    """Give how the operator takes a member's newer card."""
+def enrolment(card: Path, *, data: Path | None, drop_keys: bool = False) -> str:
+    """Give how a member's newer card gets into the registry."""
+    if data is None:
+        lost = ", and say that the earlier keys are lost (--drop-keys)" if drop_keys else ""
+        return lines(
+            f"{OPERATOR} to take this card (harkara registry add): send the file{lost}.",
+            "# compare its fingerprint over the telephone:",
+            command("harkara", "keys", "card", card),
+        )
     dropping = ["--drop-keys"] if drop_keys else []
     return lines(command("harkara", "registry", "add", card, "--data", data, *dropping), signed(data))
 
 
-def signed(data: str | Path = EXCHANGE_DIRECTORY, *, offline: bool = False) -> str:
+def signed(data: Path, *, offline: bool = False) -> str:
     """Give how the operator signs and publishes what is prepared."""
-    here = isinstance(data, str) or (data / ROOT_KEY).exists()
-    root = [] if here else ["--root-key", "/media/safe/root.key"]
+    root = [] if (data / ROOT_KEY).exists() else ["--root-key", "/media/safe/root.key"]
     how = ["--offline"] if offline else as_asked(identity=False)
     return lines(
         command("harkara", "registry", "sign", "--data", data, *root),
@@ -85,7 +97,7 @@ def signed(data: str | Path = EXCHANGE_DIRECTORY, *, offline: bool = False) -> s
     )
 
 
-def serving(data: str | Path, where: str) -> str:
+def serving(data: Path, where: str) -> str:
     """Give how a broker is started at HOST:PORT. Variables of an agency's work would mislead it."""
     hidden = [word for name in _MISLEADING if name in os.environ for word in ("-u", name)]
     clean = ["env", *hidden] if hidden else []

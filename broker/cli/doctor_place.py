@@ -16,7 +16,7 @@ from broker.client.arrivals import cursor_query
 from broker.client.place import Place, PlaceFile
 from broker.client.problems import problem_of
 from broker.client.state import State
-from broker.errors import CursorNotOurs, HarkaraError, RolledBack, UnsafeConfiguration
+from broker.errors import CursorNotOurs, HarkaraError, Problem, RolledBack, UnsafeConfiguration
 from broker.protocol.registry import Registry
 
 DEFAULT_CONSUMER = "default"
@@ -49,6 +49,8 @@ async def _held_to_inbox(agency: Agency, consumer: str, place: Place) -> Finding
     error: HarkaraError = problem_of(answer.status, answer.body)
     match error:
         case CursorNotOurs():
+            words = f"{consumer} has read up to number {here.after}, and the inbox is shorter"
+        case RolledBack(problems=[Problem(pointer="/at")]):
             words = f"{consumer} has read up to number {here.after}, and the inbox is shorter"
         case RolledBack():
             words = f"{consumer} has read up to number {here.after}, and the inbox has another history"

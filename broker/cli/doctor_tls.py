@@ -49,7 +49,7 @@ async def _refused(
         return await _other_host(url, parts, context)
     if error.verify_code in (NOT_YET, EXPIRED):
         word = "expired" if error.verify_code == EXPIRED else "not valid yet, by this machine's clock"
-        cure = f"{cures.OPERATOR} a newer certificate, and start the broker again\n# or set this clock"
+        cure = f"{cures.OPERATOR} for a newer certificate, and to start the broker again\n# or set this clock"
         return Finding("tls", "fail", f"the certificate of {url} is {word}", cure)
     _, shown = await _shown(parts, _lenient())
     print_ = hashlib.sha256(shown).hexdigest()
@@ -72,7 +72,7 @@ async def _other_host(url: str, parts: SplitResult, context: ssl.SSLContext) -> 
     seen = f"the certificate of {url} is of {', '.join(names) or 'no host'}, not of {parts.hostname}"
     usable = [name for name in names if "*" not in name]
     if not usable:
-        return Finding("tls", "fail", seen, f"{cures.OPERATOR} a certificate for {parts.hostname}")
+        return Finding("tls", "fail", seen, f"{cures.OPERATOR} for a certificate for {parts.hostname}")
     address = f"[{usable[0]}]" if ":" in usable[0] else usable[0]
     port = f":{parts.port}" if parts.port else ""
     return Finding("tls", "fail", seen, cures.setting("HARKARA_URL", f"https://{address}{port}"))
@@ -82,7 +82,7 @@ def _no_tls(url: str, parts: SplitResult, error: ssl.SSLError) -> Finding:
     seen = f"{url} does not speak TLS as it should ({error.reason or error})"
     if parts.hostname in ("localhost", "127.0.0.1", "::1"):
         return Finding("tls", "fail", seen, cures.setting("HARKARA_URL", f"http://{parts.netloc}"))
-    return Finding("tls", "fail", seen, f"{cures.OPERATOR} which port has TLS?")
+    return Finding("tls", "fail", seen, f"{cures.OPERATOR}: which port has TLS?")
 
 
 async def _shown(parts: SplitResult, context: ssl.SSLContext) -> tuple[Mapping[str, object] | None, bytes]:

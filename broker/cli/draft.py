@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from broker.cli.blank_bulletin import draft_of, unfilled
 from broker.cli.command import command, flag
-from broker.cli.drafting import draft_of, unfilled
 from broker.cli.moment import MOMENT, now
 from broker.cli.output import pretty, remark
 from broker.protocol.vocabulary import CATEGORIES, MARKINGS, SEVERITIES, STATUSES
@@ -24,13 +24,32 @@ $ harkara draft human-smuggling --short --headline "Boat expected off Gwadar" > 
 @flag("--headline", default="", help="What it is about, in one line.")
 @flag("--description", default="", help="What is known.")
 @flag(
-    "--status", type=click.Choice(STATUSES), default="Actual", show_default=True, help="Whether it is real."
+    "--status",
+    per_command=True,
+    type=click.Choice(STATUSES),
+    default="Actual",
+    show_default=True,
+    help="Whether it is real.",
 )
 @flag(
-    "--marking", type=click.Choice(MARKINGS), default="TLP:AMBER", show_default=True, help="Who may see it."
+    "--marking",
+    per_command=True,
+    type=click.Choice(MARKINGS),
+    default="TLP:AMBER",
+    show_default=True,
+    help="Who may see it.",
 )
-@flag("--severity", type=click.Choice(SEVERITIES), default="Severe", show_default=True, help="How bad it is.")
-@flag("--expires", type=MOMENT, help="Until when it is of use: 7d, or a time.  [default: 7d]")
+@flag(
+    "--severity",
+    per_command=True,
+    type=click.Choice(SEVERITIES),
+    default="Severe",
+    show_default=True,
+    help="How bad it is.",
+)
+@flag(
+    "--expires", per_command=True, type=MOMENT, help="Until when it is of use: 7d, or a time.  [default: 7d]"
+)
 @flag("--short", is_flag=True, help="Only what is required.")
 def draft(as_json: bool, **given: Any) -> None:
     """Write a bulletin of CATEGORY to fill in, as JSON.

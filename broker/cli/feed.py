@@ -18,7 +18,8 @@ from broker.cli.connection import connected
 from broker.cli.feed_json import item_json
 from broker.cli.moment import SECONDS
 from broker.cli.output import remark
-from broker.client.items import FeedItem
+from broker.cli.parameters import Whole
+from broker.client.items import FeedItem, is_counted
 
 EXAMPLE = """
 $ export HARKARA_IDENTITY=anf/pk.anf.key
@@ -32,11 +33,11 @@ $ harkara feed --after 0 --json
 @flag("--follow", is_flag=True, help="Wait for what is still to come, instead of ending at the end.")
 @flag(
     "--count",
-    type=click.IntRange(1),
-    help="End after so many items; with --timeout, exit code 1 when fewer came.",
+    type=Whole(1),
+    help="End after so many items (expired numbers are none); with --timeout, exit 1 when fewer came.",
 )
 @flag("--timeout", type=SECONDS, help="End when nothing came for so long: 30s, or 30.")
-@flag("--after", type=click.IntRange(0), help="Look from this number on, without moving the place.")
+@flag("--after", type=Whole(0), help="Look from this number on, without moving the place.")
 @flag(
     "--consumer", default="default", show_default=True, help="Whose place it is: each consumer has its own."
 )
@@ -61,7 +62,7 @@ async def feed(
     --json prints one line for each item as soon as it is there (schemas/feed.schema.json).
     """
     show = _printer(as_json)
-    came = 0
+    shown = came = 0
     async with connected(agency) as connection:
         if forget_place:
             await connection.forget_place(consumer)
@@ -71,8 +72,9 @@ async def feed(
         async with aclosing(cast(Any, items)):
             async for item in items:
                 show(item)
-                came += 1
-    if not came:
+                shown += 1
+                came += is_counted(item)
+    if not shown:
         remark("Nothing new.", as_json=as_json)
     if count is not None and timeout is not None and came < count:
         raise click.exceptions.Exit(refusals.CHECK_SAYS_NO)

@@ -44,7 +44,12 @@ $ harkara verify boat.proof.json --registry exchange/registry.json
     show_default=True,
     help="As what to write it: as it was signed, as CAP 1.2 or as STIX 2.1.",
 )
-@flag("--out", type=FILE, help="Write it here: the exact bytes that were signed, or the document of --as.")
+@flag(
+    "--out",
+    per_command=True,
+    type=FILE,
+    help="Write it here: the exact bytes that were signed, or the document of --as.",
+)
 @flag("--attachments", type=DIRECTORY, help="Write the attachments into this directory.")
 @agency_flags
 async def fetch(

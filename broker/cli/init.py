@@ -17,7 +17,7 @@ from broker.cli.files import directory_for_secrets, write_new
 from broker.cli.identity_files import checked_card, make_identity
 from broker.cli.moment import DURATION, now, whole_second
 from broker.cli.output import remark, result
-from broker.cli.parameters import AGENCY, DIRECTORY
+from broker.cli.parameters import AGENCY, DIRECTORY, Whole
 from broker.cli.refusals import MisuseError
 from broker.cli.registry_draft import Draft, first_draft, signed_by
 from broker.cli.trust_files import BROKER_KEY, ENTITLEMENTS, EXCHANGE, REGISTRY, STORE_KEY, as_file
@@ -37,22 +37,27 @@ $ harkara init exchange --name "Harkara of Pakistan"
 
 @command("init", example=EXAMPLE)
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
-@flag("--name", default="Harkara", show_default=True, help="Name of the exchange.")
+@flag("--name", per_command=True, default="Harkara", show_default=True, help="Name of the exchange.")
 @flag("--broker", type=AGENCY, default="int.broker", show_default=True, help="Id of the first broker.")
 @flag(
     "--roots",
-    type=click.IntRange(1, ROOT_KEYS_ITEMS),
+    type=Whole(1, ROOT_KEYS_ITEMS),
     default=1,
     show_default=True,
     help="How many root keys to make.",
 )
 @flag(
     "--threshold",
-    type=click.IntRange(1, ROOT_KEYS_ITEMS),
+    type=Whole(1, ROOT_KEYS_ITEMS),
     help="How many must sign a registry. [default: most]",
 )
 @flag(
-    "--valid", type=DURATION, default="365d", show_default=True, help="How long the first registry is valid."
+    "--valid",
+    per_command=True,
+    type=DURATION,
+    default="365d",
+    show_default=True,
+    help="How long the first registry is valid.",
 )
 @flag("--grace", type=DURATION, default="30d", show_default=True, help="How long work goes on after that.")
 @flag(

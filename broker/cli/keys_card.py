@@ -21,14 +21,14 @@ $ harkara keys card anf/pk.anf.key --name "Anti-Narcotics Force" --out anf/named
 """
 
 
-@command("card", example=EXAMPLE)
+@command("keys card", example=EXAMPLE)
 @click.argument("file", type=FILE)
-@flag("--name", help="Name in English.  [default: the member's id]")
+@flag("--name", per_command=True, help="Name in English.  [default: the member's id]")
 @flag("--name-ur", help="Name in Urdu.")
 @flag("--desk", help="Whom to call: office or duty desk.")
-@flag("--phone", help="Its E.164 number.")
+@flag("--phone", help="Its E.164 number, such as +92519105555.")
 @flag("--hours", help="When it answers.")
-@flag("--out", type=FILE, help="Write the card of an identity here.")
+@flag("--out", per_command=True, type=FILE, help="Write the card of an identity here.")
 def card(
     file: Path,
     name: str | None,

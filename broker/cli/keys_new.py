@@ -30,10 +30,10 @@ $ harkara keys new pk.anf --exchange exchange/exchange.json --out anf
 """
 
 
-@command("new", example=EXAMPLE)
+@command("keys new", example=EXAMPLE)
 @click.argument("agency", type=AGENCY)
 @flag("--exchange", type=FILE, required=True, help="exchange.json, from the operator by a way you trust.")
-@flag("--name", help="Name in English.  [default: AGENCY]")
+@flag("--name", per_command=True, help="Name in English.  [default: AGENCY]")
 @flag("--name-ur", help="Name in Urdu.")
 @flag("--desk", help="Whom to call: office or duty desk.")
 @flag("--phone", help="Its E.164 number, such as +92519105555.")
@@ -41,8 +41,17 @@ $ harkara keys new pk.anf --exchange exchange/exchange.json --out anf
 @flag(
     "--role", type=click.Choice(["agency", "broker"]), default="agency", show_default=True, help="What it is."
 )
-@flag("--valid", type=DURATION, default="730d", show_default=True, help="How long the keys are valid.")
-@flag("--out", type=DIRECTORY, default=".", show_default=True, help="Directory to write to.")
+@flag(
+    "--valid",
+    per_command=True,
+    type=DURATION,
+    default="730d",
+    show_default=True,
+    help="How long the keys are valid.",
+)
+@flag(
+    "--out", per_command=True, type=DIRECTORY, default=".", show_default=True, help="Directory to write to."
+)
 def new(
     agency: str,
     exchange: Path,

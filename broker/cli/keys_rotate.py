@@ -24,7 +24,7 @@ $ harkara keys rotate anf/pk.anf.key
 """
 
 
-@command("rotate", example=EXAMPLE)
+@command("keys rotate", example=EXAMPLE)
 @click.argument("identity", type=FILE)
 @flag(
     "--card",
@@ -39,7 +39,14 @@ $ harkara keys rotate anf/pk.anf.key
     show_default=True,
     help="How long from now until the new keys are valid.",
 )
-@flag("--valid", type=DURATION, default="730d", show_default=True, help="How long the new keys are valid.")
+@flag(
+    "--valid",
+    per_command=True,
+    type=DURATION,
+    default="730d",
+    show_default=True,
+    help="How long the new keys are valid.",
+)
 def rotate(identity: Path, card: Path | None, from_: int, valid: int, as_json: bool) -> None:
     """Add fresh keys to IDENTITY, and write the newer card in place of the old one.
 

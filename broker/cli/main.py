@@ -10,7 +10,7 @@ import click
 
 from broker import __version__
 from broker.cli import refusals
-from broker.cli.command import SETTINGS, guarded
+from broker.cli.command import SETTINGS, guarded, wants_json
 from broker.cli.lazy import Entry, LazyGroup
 
 START, AGENCY, SAY, HEAR, PROOF, EXCHANGE = (
@@ -46,7 +46,8 @@ ENTRIES: Final = (
 )
 
 EPILOG: Final = (
-    "Every flag can be given as a variable: --some-thing as HARKARA_SOME_THING. "
+    "Every flag can be given as a variable: --some-thing as HARKARA_SOME_THING, or, where other "
+    "commands mean something else by it, with the command in front, as its help shows. "
     "Results go to stdout, everything else to stderr. Exit codes: "
     + ", ".join(f"{code} {words}" for code, words in refusals.EXIT_CODES.items())
     + "."
@@ -67,7 +68,7 @@ def main() -> None:
                 encoding="utf-8", errors="replace"
             )  # names are in Urdu too, pipes on Windows not UTF-8
     try:
-        with guarded(as_json="--json" in sys.argv[1:]):
+        with guarded(as_json=wants_json(sys.argv[1:])):
             code = harkara.main(prog_name="harkara", standalone_mode=False)
     except click.exceptions.Exit as done:
         code = done.exit_code

@@ -9,8 +9,11 @@ from typing import Any, Final
 
 import click
 
+from broker.errors import shorten
+
 ALL: Final = "all"
 """Stands for the whole vocabulary."""
+_DIGITS: Final = re.compile(r"[0-9]{1,18}")
 _AGENCY: Final = re.compile(r"[a-z]{2,3}\.[a-z0-9-]{2,32}")
 
 
@@ -58,6 +61,25 @@ def listed_together(
         return None
     named = {term for terms in given for term in terms}
     return tuple(term for term in param.type.terms if term in named)
+
+
+class Whole(click.IntRange):
+    """A whole number in plain digits, of at least `least` and perhaps at most `most`."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        super().__init__(least, most)
+        self.words = f"a whole number of at least {least}" + (f", at most {most}" if most is not None else "")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Give the number."""
+        if isinstance(value, int):
+            return value
+        number = int(value) if _DIGITS.fullmatch(value) is not None else -1
+        if number < (self.min or 0) or (self.max is not None and number > self.max):
+            self.fail(f"expected {self.words}, got {shorten(value)!r}", param, ctx)
+        return number
 
 
 class Place(click.Path):

@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from broker.errors import HarkaraError, Unreachable
+from broker.errors import HarkaraError, Problem, Unreachable
 
 DONE: Final = 0
 CHECK_SAYS_NO: Final = 1
@@ -63,11 +63,16 @@ def harmless(text: str) -> str:
 
 def brief(error: HarkaraError) -> str:
     """Give an error in one line: its detail, and the first thing that is wrong."""
-    if not error.problems:
+    if not error.problems or _is_said(error.problems[0], error.detail):
         return error.detail
     first = error.problems[0]
     where = f"{first.pointer}: " if first.pointer else ""
     return f"{error.detail} ({where}expected {first.expected}, got {first.got})"
+
+
+def _is_said(problem: Problem, detail: str) -> bool:
+    """Tell whether the words of a refusal hold all of a problem but its hint: it is said once."""
+    return all(words in detail for words in (problem.pointer, problem.expected, problem.got))
 
 
 def tell(error: HarkaraError | MisuseError | OSError | click.ClickException, *, as_json: bool) -> int:
@@ -113,10 +118,14 @@ def _tell_refusal(error: HarkaraError, as_json: bool) -> int:
     _write(
         f"{click.style(f'harkara: {heading}:', fg='red', bold=True)} {harmless(error.detail)}  [{error.code}]"
     )
+    only = len(error.problems) == 1
     for problem in error.problems[:PROBLEMS_SHOWN]:
+        said = only and not error.within and _is_said(problem, error.detail)
         where = f"{error.within} → {problem.pointer}" if error.within and problem.pointer else problem.pointer
-        _write(f"  {harmless(where or 'the whole')}")
-        for label, words in (("expected", problem.expected), ("got", problem.got), ("hint", problem.hint)):
+        if where and not said:
+            _write(f"  {harmless(where)}")
+        told = (("expected", problem.expected), ("got", problem.got)) if not said else ()
+        for label, words in (*told, ("hint", problem.hint)):
             if words:
                 _write(f"    {label:<9} {harmless(words)}")
     if (more := len(error.problems) - PROBLEMS_SHOWN) > 0:

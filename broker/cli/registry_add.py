@@ -11,14 +11,15 @@ import msgspec
 from broker.cli.card_words import card_json, card_words
 from broker.cli.command import command, flag
 from broker.cli.identity_files import load_card, prove_sealing
+from broker.cli.moment import now
 from broker.cli.output import remark, result
 from broker.cli.parameters import FILE, Listed, together
 from broker.cli.refusals import MisuseError
 from broker.cli.registry_draft import begin, card_document, unsigned, write_draft
 from broker.cli.registry_words import cards_of, grant_words
 from broker.cli.trust_files import TrustFiles, trust_flags
-from broker.errors import Problem, SchemaError, WrongExchange
-from broker.protocol import schema_walk
+from broker.errors import ExpiredKey, Problem, SchemaError, WrongExchange
+from broker.protocol import schema_walk, times
 from broker.protocol.card import Card
 from broker.protocol.entitlements import EntitlementsDocument
 from broker.protocol.vocabulary import CATEGORIES, MARKINGS, STATUSES
@@ -35,7 +36,7 @@ DEFAULT_MARKING: Final = "TLP:AMBER"
 GRANT_FLAGS: Final = ("originate", "receive", "marking", "status", "only_named")
 
 
-@command("add", example=EXAMPLE)
+@command("registry add", example=EXAMPLE)
 @click.argument("card", type=FILE)
 @trust_flags
 @flag(
@@ -50,10 +51,16 @@ GRANT_FLAGS: Final = ("originate", "receive", "marking", "status", "only_named")
 )
 @flag(
     "--marking",
+    per_command=True,
     type=click.Choice(MARKINGS),
     help=f"The narrowest marking for it.  [default: {DEFAULT_MARKING}]",
 )
-@flag("--status", type=Listed("statuses", STATUSES), help="Statuses for it, with commas.  [default: all]")
+@flag(
+    "--status",
+    per_command=True,
+    type=Listed("statuses", STATUSES),
+    help="Statuses for it, with commas.  [default: all]",
+)
 @flag("--only-named/--not-only-named", default=None, help="It receives only what names it in `to`.")
 @flag("--group", multiple=True, metavar="NAME", help="A group that it belongs to; may be repeated.")
 @flag("--drop-keys", is_flag=True, help="Take a card without the member's earlier keys.")
@@ -83,6 +90,7 @@ def add(
     others = [c for c in cards_of(registry).values() if c.id != enrolled.id]
     before = next((c for c in cards_of(registry).values() if c.id == enrolled.id), None)
     _require_own_keys(enrolled, others)
+    _require_keys_to_come(enrolled)
     if before is not None and not drop_keys:
         _require_earlier_keys(enrolled, before)
     registry = msgspec.structs.replace(
@@ -136,6 +144,22 @@ def _require_own_keys(card: Card, others: list[Card]) -> None:
             raise SchemaError(
                 f"a key of {card.id} belongs to {owner[key.kid]}",
                 Problem(f"/keys/{place}", "a key of its own", f"a key of {owner[key.kid]}"),
+            )
+
+
+def _require_keys_to_come(card: Card) -> None:
+    # Keys that are valid only later are as they should be: a rotation announces them.
+    for use, what in (("sign", "signing"), ("seal", "sealing")):
+        end = max(key.not_after for key in card.keys if key.use == use)
+        if end <= now():
+            raise ExpiredKey(
+                f"the {what} keys of {card.id} have expired",
+                Problem(
+                    "/keys",
+                    f"a {what} key that is valid now or later",
+                    f"valid until {times.format(end)}",
+                    "ask for a newer card: harkara keys rotate",
+                ),
             )
 
 

@@ -24,7 +24,7 @@ from broker.protocol.registry_document import RegistryDocument, RevocationDocume
 Edit = Callable[[RegistryDocument, EntitlementsDocument], tuple[RegistryDocument, EntitlementsDocument]]
 
 
-@command("group", example="$ harkara registry group federal pk.fia pk.anf --data exchange")
+@command("registry group", example="$ harkara registry group federal pk.fia pk.anf --data exchange")
 @click.argument("name")
 @click.argument("agencies", nargs=-1, type=AGENCY)
 @trust_flags
@@ -45,7 +45,7 @@ def group(name: str, agencies: tuple[str, ...], trust: TrustFiles, as_json: bool
     _edit(trust, edit, as_json)
 
 
-@command("revoke", example="$ harkara registry revoke pk.anf --data exchange")
+@command("registry revoke", example="$ harkara registry revoke pk.anf --data exchange")
 @click.argument("which", metavar="AGENCY|KID")
 @trust_flags
 @flag("--since", type=MOMENT, help="From when it is void: a time.  [default: now]")
@@ -82,9 +82,11 @@ def revoke(which: str, trust: TrustFiles, since: str | None, as_json: bool) -> N
     _edit(trust, edit, as_json)
 
 
-@command("renew", example="$ harkara registry renew --data exchange --valid 365d")
+@command("registry renew", example="$ harkara registry renew --data exchange --valid 365d")
 @trust_flags
-@flag("--valid", type=DURATION, default="365d", show_default=True, help="How long from now.")
+@flag(
+    "--valid", per_command=True, type=DURATION, default="365d", show_default=True, help="How long from now."
+)
 @flag("--grace", type=DURATION, default="30d", show_default=True, help="How long work goes on after that.")
 def renew(trust: TrustFiles, valid: int, grace: int, as_json: bool) -> None:
     """Make a next version that is valid for longer. After the grace of the old one nothing can be posted."""
@@ -101,7 +103,7 @@ def renew(trust: TrustFiles, valid: int, grace: int, as_json: bool) -> None:
     _edit(trust, edit, as_json)
 
 
-@command("epoch", example="$ harkara registry epoch --data exchange")
+@command("registry epoch", example="$ harkara registry epoch --data exchange")
 @trust_flags
 def epoch(trust: TrustFiles, as_json: bool) -> None:
     """Begin a new epoch: inboxes are numbered from 1 again.

@@ -21,7 +21,7 @@ $ harkara registry publish --data exchange --offline
 """
 
 
-@command("publish", example=EXAMPLE)
+@command("registry publish", example=EXAMPLE)
 @trust_flags
 @broker_flags
 @flag(

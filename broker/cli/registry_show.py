@@ -22,9 +22,15 @@ $ harkara registry show --registry exchange/registry.json
 """
 
 
-@command("show", example=EXAMPLE)
+@command("registry show", example=EXAMPLE)
 @flag("--data", type=DIRECTORY, help="The directory of the exchange, as harkara init made it.")
-@flag("--next", "show_next", is_flag=True, help="With --data: the next version, which is being prepared.")
+@flag(
+    "--next",
+    "show_next",
+    per_command=True,
+    is_flag=True,
+    help="With --data: the next version, which is being prepared.",
+)
 @identity_flags
 def show(data: Path | None, show_next: bool, agency: AgencyFlags, as_json: bool) -> None:
     """Verify a registry and list it.

@@ -22,7 +22,7 @@ $ harkara registry sign --data exchange --root-key exchange/root.key
 """
 
 
-@command("sign", example=EXAMPLE)
+@command("registry sign", example=EXAMPLE)
 @trust_flags
 @flag(
     "--root-key",

@@ -20,7 +20,7 @@ from broker.cli.ctrl_c import run
 from broker.cli.extras import require_server
 from broker.cli.identity_files import load_envelope, load_exchange, load_identity
 from broker.cli.output import result
-from broker.cli.parameters import DIRECTORY, FILE, together
+from broker.cli.parameters import DIRECTORY, FILE, Whole, together
 from broker.cli.refusals import MisuseError, brief
 from broker.cli.trust_files import BROKER_KEY, ENTITLEMENTS, EXCHANGE, REGISTRY, STORE_KEY, open_first
 from broker.errors import HarkaraError
@@ -59,7 +59,7 @@ WHERE: Final = Where()
 
 def _limit(name: str, usual: int, what: str) -> Any:
     words = f"{what} 0 is no limit."
-    return flag(name, type=click.IntRange(0), default=usual, show_default=True, help=words)
+    return flag(name, type=Whole(0), default=usual, show_default=True, help=words)
 
 
 @command("serve", example=EXAMPLE)
@@ -89,14 +89,14 @@ def _limit(name: str, usual: int, what: str) -> Any:
 )
 @flag(
     "--replicas",
-    type=click.IntRange(0),
+    type=Whole(0),
     default=0,
     show_default=True,
     help="Replicas that must have each write.",
 )
 @flag(
     "--store-memory",
-    type=click.IntRange(0),
+    type=Whole(0),
     default=0,
     help="Memory of the embedded store in MiB.  [default: no limit]",
 )
@@ -113,7 +113,7 @@ def _limit(name: str, usual: int, what: str) -> Any:
 @_limit("--live-feeds", USUAL.live_feeds, "Feeds that one agency has open.")
 @flag(
     "--connections-per-peer",
-    type=click.IntRange(0),
+    type=Whole(0),
     help="Connections of one address, 0 for no limit.  [default: 256; no limit behind a proxy]",
 )
 def serve(as_json: bool, **given: Any) -> None:
@@ -121,8 +121,8 @@ def serve(as_json: bool, **given: Any) -> None:
     URL.
 
     It prints one line on stdout when it serves. An address that other machines reach needs TLS, or
-    --behind-proxy, and --authority. A second broker gets a copy of the directory without root.key
-    and store, and --store URL.
+    --behind-proxy, and --authority; --ops has no TLS of its own, and needs --behind-proxy. A second
+    broker gets a copy of the directory without root.key and store, and --store URL.
     """
     require_server()
     settings = _settings(given)

@@ -5,6 +5,7 @@ Whatever an import filled, changed or kept elsewhere is said on stderr: nothing 
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from typing import Any, Final, Literal
 import click
 
 from broker.cli import files
+from broker.cli.blank_bulletin import unfilled
 from broker.cli.command import flag
-from broker.cli.drafting import unfilled
 from broker.cli.extras import needing
 from broker.cli.moment import MOMENT, now
 from broker.cli.parameters import together
@@ -77,10 +78,23 @@ def source_flags(function: Callable[..., Any]) -> Callable[..., Any]:
     `source_of`.
     """
     for declare in (
-        flag("--expires", type=MOMENT, help="Until when it is of use, where the file does not say."),
-        flag("--marking", type=click.Choice(MARKINGS), help="Who may see it, where the file does not say."),
         flag(
-            "--category", type=click.Choice(CATEGORIES), help="What it is about, where the file does not say."
+            "--expires",
+            per_command=True,
+            type=MOMENT,
+            help="Until when it is of use, where the file does not say.",
+        ),
+        flag(
+            "--marking",
+            per_command=True,
+            type=click.Choice(MARKINGS),
+            help="Who may see it, where the file does not say.",
+        ),
+        flag(
+            "--category",
+            per_command=True,
+            type=click.Choice(CATEGORIES),
+            help="What it is about, where the file does not say.",
         ),
         flag("--format", type=click.Choice(FORMATS), help="What the file is.  [default: as it looks]"),
         flag(
@@ -121,7 +135,7 @@ def read_documents(source: Source, originator: str) -> Reading:
     Raises `MisuseError`, `Malformed`, `TooLarge`, or `SchemaError` when nothing at all can be posted.
     """
     content = files.read_input(source.file, "a bulletin")
-    form = source.format or _looks_like(content)
+    form = source.format or looks_like(content)
     if form == "bulletin":
         return Reading([Document(source.file, _bulletin(content, source))], [])
     return _imported(content, form, source, originator)
@@ -179,11 +193,16 @@ def _imported(content: bytes, form: Foreign, source: Source, originator: str) ->
     return Reading([Document(one.label, one.document, one.announced, imported=True) for one in found], unread)
 
 
-def _looks_like(content: bytes) -> Format:
+def looks_like(content: bytes) -> Format:
+    """Give what a file seems to be. Whatever is neither CAP nor STIX is read as a bulletin, and says what is
+    wrong.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        content = content.decode("utf-16", "ignore").encode()
     start = content[: limits.LINE_CHARS].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start.startswith(b"<"):
+    if start.startswith((b"<", b"\0<")):
         return "cap"
-    # Whatever is no STIX bundle is read as a bulletin, and says what is wrong.
-    if b'"bundle"' in content and b'"spec_version"' in content:
+    # No bulletin has members of these names; in a text their quotation marks would be escaped.
+    if b'"spec_version"' in content or (b'"bundle"' in content and b'"objects"' in content):
         return "stix"
     return "bulletin"

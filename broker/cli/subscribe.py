@@ -27,17 +27,20 @@ $ harkara subscribe --everything
 @command("subscribe", example=EXAMPLE)
 @flag(
     "--category",
+    per_command=True,
     type=Listed("categories", CATEGORIES),
     help="Only these categories; with commas, or repeated.",
 )
 @flag(
     "--area",
+    per_command=True,
     multiple=True,
     metavar="CODES",
     help="Only what is about these areas (ISO 3166-2), or about none.",
 )
 @flag(
     "--severity",
+    per_command=True,
     type=click.Choice(["Minor", "Moderate", "Severe", "Extreme"]),
     help="The least severity.",
 )

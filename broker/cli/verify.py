@@ -29,7 +29,7 @@ $ harkara verify post.json --registry exchange/registry.json --out signed-bytes.
 
 @command("verify", example=EXAMPLE)
 @click.argument("file", metavar="FILE|-")
-@flag("--out", type=FILE, help="Write the exact bytes that were signed here.")
+@flag("--out", per_command=True, type=FILE, help="Write the exact bytes that were signed here.")
 @identity_flags
 def verify(file: str, agency: AgencyFlags, out: Path | None, as_json: bool) -> None:
     """Verify FILE: what harkara sign or harkara export wrote, or any signed document of the exchange.

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from weakref import WeakSet
@@ -297,10 +297,20 @@ class Agency:
     # --- the rest ---------------------------------------------------------------------------------
 
     async def request(
-        self, method: str, target: str, body: bytes | None = None, *, media_type: str = "application/json"
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        *,
+        media_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Make any signed request and give the answer, whatever its status."""
-        return await self._transport.exchange(method.upper(), target, body, media_type=media_type)
+        """Make any signed request, with `headers` in place of ours, and give the answer, whatever its
+        status.
+        """
+        return await self._transport.exchange(
+            method.upper(), target, body, media_type=media_type, headers=headers
+        )
 
     async def recheck(self) -> list[str]:
         """Look whether one's stamped posts are still there, and post again what is not. Gives the ids of

@@ -22,7 +22,15 @@ from broker.client.backoff import Patience
 from broker.client.doubts import Doubt, DoubtfulItem
 from broker.client.evidence import keep_evidence
 from broker.client.inbox_check import FORGED, ROLLBACK, InboxWalk, Position, claimed_registry
-from broker.client.items import Answering, Expired, FeedItem, ReceivedBulletin, received, unverified
+from broker.client.items import (
+    Answering,
+    Expired,
+    FeedItem,
+    ReceivedBulletin,
+    is_counted,
+    received,
+    unverified,
+)
 from broker.client.opening import Opener
 from broker.client.place import Place, PlaceFile
 from broker.client.state import State, check_consumer
@@ -102,7 +110,7 @@ class Feed:
                 item = None if arrival is None else await self._take(arrival)
                 if item is not None:
                     yield item
-                    handed += not isinstance(item, Expired)
+                    handed += is_counted(item)
                     self._quiet_since = _now()
                     await self._finish()
                     if handed == self._wanted.count:
@@ -161,7 +169,6 @@ class Feed:
             skipped = self._walk.skip(envelope, trust.registry)
         if skipped is None:
             return None
-        log.warning("the numbers %d to %d expired before they were read", *skipped)
         return Expired(*skipped)
 
     async def _see_head(self, envelope: dsse.Envelope) -> None:

@@ -219,6 +219,11 @@ Received = ReceivedBulletin | ReceivedReceipt
 FeedItem = ReceivedBulletin | ReceivedReceipt | Unverified | Expired
 
 
+def is_counted(item: FeedItem) -> bool:
+    """Tell whether an item is one of the `count` of a feed: numbers that expired unread are told beside."""
+    return not isinstance(item, Expired)
+
+
 def received(
     verified: VerifiedItem, number: int, *, redelivered: bool, answering: Answering | None
 ) -> Received:

@@ -26,9 +26,14 @@ _TEMPORARY = ".new-"
 
 
 def make_directory(path: Path) -> Path:
-    """Make a directory, and those above it, for its owner alone. Gives it. Raises `UnsafeConfiguration`."""
+    """Make a directory, and those above it that are not there, for its owner alone. Gives it.
+
+    Raises `UnsafeConfiguration`.
+    """
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
+        if not path.is_dir():
+            for each in (*reversed(path.parents), path):  # mkdir's own `parents` would not give them the mode
+                each.mkdir(exist_ok=True, mode=DIRECTORY_MODE)
     except OSError as error:
         raise UnsafeConfiguration(f"the directory {path} cannot be made: {error.strerror}") from None
     return path

@@ -45,7 +45,6 @@ class Recheck:
                 break
             lost.append(kept)
         for kept in reversed(lost):
-            log.warning("the broker lost %s: it is posted again", kept.id)
             await self._posting.send(kept)
         await asyncio.to_thread(self._confirm, due[len(lost) :])
         return [kept.id for kept in lost]
@@ -82,6 +81,7 @@ async def recheck_later(recheck: Recheck) -> None:
     """Look a minute from now; what goes wrong waits for the next time."""
     await asyncio.sleep(AFTER_US / 1_000_000)
     try:
-        await recheck.run()
+        for lost in await recheck.run():
+            log.warning("the broker had lost %s: it was posted again", lost)
     except HarkaraError as error:
         log.info("posts could not be looked for again: %s", error.code)

@@ -143,16 +143,21 @@ class Transport:
         most_bytes: int = ANSWER_BYTES,
         seconds: float = ANSWER_SECONDS,
         have: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Give the answer to one request whatever its status. Raises `Unreachable`, `NotAuthentic`,
-        `Malformed`.
+        """Give the answer to one request whatever its status; `headers` come in place of ours. Raises
+        `Unreachable`, `NotAuthentic`, `Malformed`.
         """
         timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_SECONDS)
-        headers = {"Accept": accept} | ({"If-None-Match": f'"{have}"'} if have is not None else {})
+        ours = {"Accept": accept} | ({"If-None-Match": f'"{have}"'} if have is not None else {})
+        given = {name.lower() for name in headers or ()}
+        sent = {name: value for name, value in ours.items() if name.lower() not in given} | dict(
+            headers or {}
+        )
         while True:
             key = self._reading_key() if signed else None
             with _named_failures(self._base):
-                async with self._request(method, target, body, media_type, headers, key, timeout) as response:
+                async with self._request(method, target, body, media_type, sent, key, timeout) as response:
                     content = bytearray()
                     async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                         content += chunk
@@ -199,12 +204,12 @@ class Transport:
         target: str,
         body: bytes | None,
         media_type: str,
-        headers: dict[str, str],
+        headers: Mapping[str, str],
         key: SigningKey | None,
         timeout: aiohttp.ClientTimeout,
     ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
         if body is not None:
-            headers = headers | {"Content-Type": media_type}
+            headers = {**headers, "Content-Type": media_type}
         signer: tuple[aiohttp.ClientMiddlewareType, ...] = ()
         if key is not None:
             signer = (ReadSigner(key, self._now, body),)

@@ -62,7 +62,8 @@ def finish(draft: Draft, label: str, originator: str, now: int) -> Import:
         read_bulletin_object(document | _filled_later(document, originator, now))
     except HarkaraError as why:
         return Refused(label, why.detail, why.problems)
-    return Imported(label, document, tuple(draft.announced))
+    alarms, others = draft.losses()
+    return Imported(label, document, (*alarms, *draft.announced, *others))
 
 
 def _reason(draft: Draft) -> str:

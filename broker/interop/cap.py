@@ -16,7 +16,7 @@ from broker.interop.cap_mapping import map_alert
 from broker.interop.cap_table import ORIGINAL_NAME
 from broker.interop.draft import Draft, File
 from broker.interop.imported import Import, ImportDefaults, Refused
-from broker.interop.wording import cut, one_line
+from broker.interop.wording import cut, mend, one_line
 
 SYSTEM: Final = "cap"
 
@@ -37,7 +37,7 @@ def _import(found: Found, n: int, originator: str, defaults: ImportDefaults, now
     draft = Draft(SYSTEM)
     alert = read_part(found.element, draft)
     name = ",".join(part for key in ("sender", "identifier", "sent") if (part := alert.text(key)))
-    label = cut(one_line(name), 200) or f"alert {n}"
+    label = cut(one_line(mend(name).text), 200) or f"alert {n}"
     if found.version != "1.2":
         draft.say(f"the alert is of CAP {found.version}, read as 1.2")
     if found.element.find(SIGNATURE) is not None:

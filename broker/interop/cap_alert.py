@@ -14,6 +14,7 @@ from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
 from broker.interop.cap_table import Row, rows_of
 from broker.interop.draft import Draft
+from broker.interop.markup import without_markup
 
 SIGNATURE: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 
@@ -53,6 +54,8 @@ def read_part(element: etree._Element, draft: Draft, at: str = "/alert", number:
         row = rows.get(name.localname) if name.namespace == etree.QName(element).namespace else None
         if row is not None:
             _take(part, row, child, draft)
+        elif name.localname == "password":
+            draft.say(f"{part.where('password')}: left out, it is not for others (CAP 1.0 had one)")
         elif child.tag != SIGNATURE:
             _keep_unknown(part, child, draft)
     for row in rows.values():
@@ -76,6 +79,7 @@ def _take(part: Part, row: Row, child: etree._Element, draft: Draft) -> None:
         case "text":
             text = _text(child)
             if next(_elements(child), None) is not None:
+                text = without_markup(_inner(child)).strip()
                 draft.say(f"{part.where(row.name)}: read as text, without the elements in it")
                 draft.changed = True
             there = part.texts.setdefault(row.name, [])
@@ -105,6 +109,19 @@ def _elements(element: etree._Element) -> Iterator[etree._Element]:
     return (child for child in element if isinstance(child.tag, str))
 
 
+def _inner(element: etree._Element) -> str:
+    """Give the text in an element with the tags of the elements in it, which may be HTML's."""
+    parts = [element.text or ""]
+    for child in element:
+        if isinstance(child.tag, str):
+            name = etree.QName(child).localname
+            parts.append(f"<{name}>{_inner(child)}</{name}>")
+        parts.append(child.tail or "")
+    return "".join(parts)
+
+
 def _text(element: etree._Element) -> str:
     """Give the text in an element: that of comments and instructions in it is not text."""
+    if len(element) == 0:
+        return (element.text or "").strip()
     return str(element.xpath("string()")).strip()

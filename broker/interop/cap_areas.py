@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -84,13 +85,15 @@ def _mapped(area: Part, draft: Draft) -> tuple[list[dict[str, Any]], list[tuple[
     """Give what a place becomes, without its name (one for each geometry and code, at least one), and what
     has no field, by the name of its element.
     """
-    geometries: list[dict[str, Any]] = _outlines(area, draft)
-    geometries += [
-        circle for n, _ in enumerate(area.texts.get("circle", ())) if (circle := _circle(area, n, draft))
-    ]
-    geometries = [one for n, one in enumerate(geometries) if one not in geometries[:n]]
     codes: dict[str, None] = {}
     kept: dict[tuple[str, str], None] = {}
+    geometries: list[dict[str, Any]] = _outlines(area, kept, draft)
+    geometries += [
+        circle
+        for n, _ in enumerate(area.texts.get("circle", ()))
+        if (circle := _circle(area, n, kept, draft))
+    ]
+    geometries = [one for n, one in enumerate(geometries) if one not in geometries[:n]]
     for value_name, value in area.pairs.get("geocode", ()):
         if "3166" in value_name and _AREA_CODE.fullmatch(value.upper()):
             codes[value.upper()] = None
@@ -103,20 +106,23 @@ def _mapped(area: Part, draft: Draft) -> tuple[list[dict[str, Any]], list[tuple[
     return [({"code": code} if code else {}) | (geometry or {}) for code, geometry in pairs], list(kept)
 
 
-def _outlines(area: Part, draft: Draft) -> list[dict[str, Any]]:
+def _outlines(area: Part, kept: dict[tuple[str, str], None], draft: Draft) -> list[dict[str, Any]]:
     """Give the geometries of an area's polygons: as few as hold them all."""
     groups: list[list[Ring]] = []
     room = 0
     for n, text in enumerate(area.texts.get("polygon", ()), 1):
         at = f"{area.where('polygon')}[{n}]"
         try:
-            whole = read_ring(text)
+            ring, positions, remark = _ring(text)
         except ValueError as why:
-            draft.refuse(at, "a polygon of at least 4 lat,lon pairs", text, str(why))
+            draft.say(f"{at}: no outline is drawn, {why}; it is kept as it is")
+            kept["polygon", text] = None
             continue
-        ring = simplify(whole, limits.AREA_POINTS)
-        if len(ring) < len(whole):
-            draft.say(f"{at}: simplified from {len(whole)} positions to {len(ring)}")
+        if remark:
+            draft.say(f"{at}: {remark}")
+            draft.changed = True
+        if len(ring) < positions:
+            draft.say(f"{at}: simplified from {positions} positions to {len(ring)}")
             draft.changed = True
         if len(ring) > room or len(groups[-1]) == _POLYGONS_ITEMS:
             groups.append([])
@@ -126,23 +132,34 @@ def _outlines(area: Part, draft: Draft) -> list[dict[str, Any]]:
     return [{"geometry": _geometry(rings)} for rings in groups]
 
 
+@lru_cache(maxsize=8)
+def _ring(text: str) -> tuple[Ring, int, str]:
+    """Give an outline as it can be in a bulletin, how many positions it had, and how it was written.
+
+    Every language of an alert draws the same outlines: each is read once. The ring is nobody's to change.
+    """
+    whole, remark = read_ring(text)
+    return simplify(whole, limits.AREA_POINTS), len(whole), remark
+
+
 def _geometry(rings: list[Ring]) -> dict[str, Any]:
     if len(rings) == 1:
         return {"type": "Polygon", "coordinates": rings}
     return {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
 
 
-def _circle(area: Part, n: int, draft: Draft) -> dict[str, Any] | None:
+def _circle(area: Part, n: int, kept: dict[tuple[str, str], None], draft: Draft) -> dict[str, Any] | None:
     text, at = area.texts["circle"][n], f"{area.where('circle')}[{n + 1}]"
     try:
         centre, metres = read_circle(text)
     except ValueError as why:
-        draft.refuse(at, "a circle: lat,lon and a radius in kilometres", text, str(why))
+        draft.say(f"{at}: no circle is drawn, {why}; it is kept as it is")
+        kept["circle", text] = None
         return None
     point: dict[str, Any] = {"geometry": {"type": "Point", "coordinates": centre}}
     if metres > limits.RADIUS_METRES:
         draft.say(f"{at}: {metres / 1000:g} km is more than a circle can have, only its centre is mapped")
-        draft.keep("circle", text, at)
+        kept["circle", text] = None
     elif metres:
         point["radius_m"] = metres
     return point

@@ -31,6 +31,9 @@ CAP_NAMESPACES: Final = {
 }
 """Versions 1.0 and 1.1 differ from 1.2 in what they lack, and in how 1.0 writes pairs."""
 _ATOM: Final = "{http://www.w3.org/2005/Atom}"
+_ENTRIES: Final = frozenset({_ATOM + "entry", "item", "{http://purl.org/rss/1.0/}item"})
+"""What a feed lists: of Atom, RSS 2.0 and RSS 1.0."""
+_ALERT_TAG: Final = re.compile(r"<(?:[\w.-]+:)?alert[\s>]")
 _CAP_MEDIA_TYPE: Final = "application/cap+xml"
 _WORDS_ONLY: Final = "the entry holds no alert, only words about one: fetch {} and post that"
 _XINCLUDE: Final = "{http://www.w3.org/2001/XInclude}"
@@ -46,6 +49,11 @@ _ENCODINGS: Final = frozenset(
     | {f"iso-8859-{n}" for n in (1, 2, 5, 6, 7, 8, 9, 13, 15)}
     | {f"windows-{n}" for n in range(1250, 1259)}
 )
+_WINDOWS_LATIN: Final = frozenset({"iso-8859-1", "us-ascii"})
+"""With bytes from 80 to 9F these are windows-1252 (WHATWG Encoding): nobody writes controls there, but
+quotation marks and dashes.
+"""
+_C1: Final = re.compile(rb"[\x80-\x9f]")
 _DECLARATION: Final = re.compile(r"\A\s*<\?xml\s[^?]{0,200}\?>")
 _ENCODING: Final = re.compile(rb"""^\s*<\?xml[^?]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _BEFORE_ROOT: Final = re.compile(r"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
@@ -119,34 +127,42 @@ def _alerts_in(root: etree._Element, source: bytes) -> Iterator[Found | Refused]
             yield Refused(
                 f"alert in {where}", f"an alert of CAP 1.2, 1.1 or 1.0 was expected: this one is in {where}"
             )
-        elif element.tag == _ATOM + "entry":
+        elif element.tag in _ENTRIES:
             yield from _alerts_of_entry(element)
         else:
             pending += reversed(element)
 
 
 def _alerts_of_entry(entry: etree._Element) -> Iterator[Found | Refused]:
-    label = str(
-        entry.findtext(_ATOM + "id") or entry.findtext(_ATOM + "title") or "an entry of the feed"
-    ).strip()
-    content = entry.find(_ATOM + "content")
+    """Give the alerts in an entry of a feed, as elements or as escaped text; else what to do about it."""
+    label = next((text for name in ("id", "guid", "title") if (text := _said(entry, name))), "")
+    label = label or "an entry of the feed"
     found: list[Found | Refused] = []
-    if content is not None and len(content) == 0 and (content.text or "").lstrip().startswith("<"):
-        escaped = (content.text or "").strip()
-        try:
-            found = list(_alerts_in(_parse(escaped), _DECLARATION.sub("", escaped, count=1).strip().encode()))
-        except Malformed as why:
-            found = [Refused(label, f"the content of the entry is no XML: {why.detail}")]
-    else:
-        for child in entry:
+    for child in entry:
+        escaped = (child.text or "").strip() if isinstance(child.tag, str) and len(child) == 0 else ""
+        if not escaped.startswith("<") or _ALERT_TAG.search(escaped) is None:
             found += _alerts_in(child, b"")
-    yield from found or [Refused(label, _WORDS_ONLY.format(_link_of(entry)))]
+            continue
+        try:
+            found += _alerts_in(_parse(escaped), _DECLARATION.sub("", escaped, count=1).strip().encode())
+        except Malformed as why:
+            found.append(Refused(label, f"the alert in the entry is no XML: {why.detail}"))
+    if found or entry.tag == _ATOM + "entry" or _said(entry, "title") or _link_of(entry):
+        found = found or [Refused(label, _WORDS_ONLY.format(_link_of(entry) or "the alert that it is about"))]
+    yield from found
+
+
+def _said(entry: etree._Element, name: str) -> str:
+    """Give the text of a child of an entry, in the entry's own namespace."""
+    namespace = etree.QName(entry).namespace
+    return str(entry.findtext(f"{{{namespace}}}{name}" if namespace else name) or "").strip()
 
 
 def _link_of(entry: etree._Element) -> str:
     links = [link for link in entry.findall(_ATOM + "link") if link.get("href")]
     links.sort(key=lambda link: link.get("type") != _CAP_MEDIA_TYPE)  # the alert itself first, if one is it
-    return shorten(links[0].get("href")) if links else "the alert that it is about"
+    found = links[0].get("href") if links else _said(entry, "link")
+    return shorten(found) if found else ""
 
 
 def _decode(source: bytes) -> str:
@@ -166,6 +182,8 @@ def _decode(source: bytes) -> str:
                     f"the document is encoded in {shorten(encoding)}, which is not read: use UTF-8"
                 )
     try:
+        if encoding in _WINDOWS_LATIN and _C1.search(source):
+            encoding = "windows-1252"
         return source.decode(encoding)
     except (UnicodeDecodeError, LookupError):
         raise Malformed(f"the document says that it is {encoding}, and is not") from None

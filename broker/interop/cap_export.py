@@ -3,8 +3,8 @@ in.
 
 What an import kept goes back to where it came from; a kept text that CAP's schema would not take there, or
 whose info is no more, goes along as parameter `harkara:kept:<key>`, and comes back as what it was. What CAP
-has no element for (category, TLP, action, warnings) are parameters `harkara:…`, which an import reads.
-Subjects do not go out: CAP is for the public, and has no place for them.
+has no element for (`cap_table.OWN_FIELDS`) are parameters `harkara:…`, which an import reads.
+Protected persons are withheld.
 
 An alert is Public only when its bulletin is TLP:CLEAR, whatever its source once said.
 """
@@ -21,21 +21,21 @@ from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 from broker.interop.cap_alert import Part
 from broker.interop.cap_export_areas import area_parts
 from broker.interop.cap_export_resources import resource_parts
+from broker.interop.cap_export_rest import with_rest
 from broker.interop.cap_table import (
-    ACTION_PARAMETER,
-    CATEGORY_PARAMETER,
-    CONTACT_PARAMETER,
     KEPT_PARAMETER,
-    MARKING_PARAMETER,
-    WARNING_PARAMETER,
+    OWN_FIELDS,
+    REFERENCE,
     rows_of,
     scope_of,
 )
 from broker.interop.export_kept import Kept
 from broker.interop.source_times import read_time
+from broker.interop.withheld import withheld
 from broker.interop.wording import language_tag
 from broker.protocol import times
 from broker.protocol.bulletin import Bulletin, TextBlock
+from broker.protocol.vocabulary import BULLETIN_TYPES
 
 _INFOS_ITEMS: Final = 64
 """How far infos are looked through for a language."""
@@ -77,6 +77,7 @@ _FORMS: Final[dict[str, Callable[[str], bool]]] = {
 
 def to_cap(bulletin: Bulletin) -> bytes:
     """Give the CAP 1.2 document of a bulletin: UTF-8, with declaration, valid by CAP-v1.2.xsd."""
+    bulletin = with_rest(bulletin)
     kept = Kept("cap", bulletin.correlations, _FORMS | {"ceiling": _FORMS["altitude"]})
     alert = Part("/alert", 1)
     _fill_alert(alert, bulletin, kept)
@@ -86,7 +87,7 @@ def to_cap(bulletin: Bulletin) -> bytes:
     ]
     if alert.infos:
         alert.infos[0].parts["resource"] = list(resource_parts(bulletin, kept))
-    own = _own_parameters(bulletin)
+    own = _own_parameters(bulletin, kept)
     own += [(KEPT_PARAMETER + key, value) for key, value in kept.left() if key != "rest"]
     if alert.infos:
         alert.infos[0].pairs["parameter"] += own
@@ -130,9 +131,9 @@ def _fill_alert(alert: Part, bulletin: Bulletin, kept: Kept) -> None:
     said: dict[str, Iterable[str]] = {
         "identifier": [kept.one("identifier", bulletin.id)],
         "sender": [kept.one("sender", bulletin.originator)],
-        "sent": [_as_cap_time(kept.one("sent", bulletin.issued or bulletin.sent))],
+        "sent": [_as_cap_time(_sent(bulletin, kept))],
         "status": [bulletin.status],
-        "msgType": [kept.one("msgType", bulletin.type)],
+        "msgType": [kept.one("msgType", bulletin.type, BULLETIN_TYPES.__contains__)],
         "scope": [scope],
         "restriction": [restriction],
         "code": kept.all("code"),
@@ -191,11 +192,26 @@ def _source_of(number: int, tag: str, kept: Kept) -> int:
     return number
 
 
-def _own_parameters(bulletin: Bulletin) -> list[tuple[str, str]]:
-    found = [(CATEGORY_PARAMETER, bulletin.category), (MARKING_PARAMETER, bulletin.marking)]
-    found += [(ACTION_PARAMETER, bulletin.action)] if bulletin.action else []
-    found += [(CONTACT_PARAMETER, msgspec.json.encode(bulletin.contact).decode())] if bulletin.contact else []
-    return found + [(WARNING_PARAMETER, warning) for warning in bulletin.warnings]
+def _sent(bulletin: Bulletin, kept: Kept) -> str:
+    """Give when the alert was sent. A kept one that CAP would write otherwise is left over, to go along."""
+    exact = kept.one("sent", "", lambda text: _CAP_TIME.fullmatch(text) is not None)
+    return exact or kept.peek("sent") or bulletin.issued or bulletin.sent
+
+
+def _own_parameters(bulletin: Bulletin, kept: Kept) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    document = msgspec.to_builtins(bulletin)
+    for own in OWN_FIELDS:
+        value = document.get(own.field)
+        if value is None or (own is REFERENCE and kept.has("references")):
+            continue
+        for one in value if own.many else [value]:
+            text = one if own.form == "text" else msgspec.json.encode(withheld(one)).decode()
+            found.append((own.parameter, text))
+    written = bulletin.issued or bulletin.sent
+    if not kept.has("sent") and read_time(_as_cap_time(written)) != read_time(written):
+        found.append((KEPT_PARAMETER + "sent", written))
+    return found
 
 
 def _write(parent: Any, part: Part, kind: str) -> None:

@@ -10,20 +10,17 @@ from __future__ import annotations
 import re
 from typing import Final, get_args
 
-import msgspec
-
 from broker.interop.cap_alert import Part
 from broker.interop.cap_areas import map_areas
+from broker.interop.cap_own import own_code, parameters, take_fields, take_sent
 from broker.interop.cap_references import AlertName, name_alert, read_references
 from broker.interop.cap_resources import map_resources
 from broker.interop.cap_table import (
-    ACTION_PARAMETER,
-    CATEGORY_PARAMETER,
-    CONTACT_PARAMETER,
+    CATEGORY,
     KEPT_PARAMETER,
-    MARKING_PARAMETER,
+    MARKING,
     OWN_PARAMETERS,
-    WARNING_PARAMETER,
+    REFERENCE,
     rows_of,
     scope_of,
 )
@@ -35,7 +32,6 @@ from broker.interop.imported import ImportDefaults, narrowest, tlp_labels
 from broker.interop.source_times import as_written
 from broker.interop.wording import cut, one_line
 from broker.protocol import limits
-from broker.protocol.bulletin import Contact
 from broker.protocol.vocabulary import (
     BULLETIN_TYPES,
     STATUSES,
@@ -50,6 +46,8 @@ _GRAVEST_FIRST: Final = {
     "severity": get_args(Severity),
     "certainty": get_args(Certainty),
 }
+_KEPT_WORDS: Final = {"msgType": BULLETIN_TYPES, "scope": ("Public", "Restricted", "Private")}
+"""Kept with the letters that CAP gives them, whatever theirs are: an export writes them back."""
 _OLD_WORDS: Final = {"very likely": "likely"}
 """CAP 1.0 had a certainty more (CAP 1.2, section 3.2.2)."""
 _PHONE: Final = re.compile(r"(?:\+|\b00)\d[\d ().\u00a0/-]{5,24}\d", re.ASCII)
@@ -68,6 +66,7 @@ _DESK_CHARS: Final = 6
 
 def map_alert(alert: Part, originator: str, defaults: ImportDefaults, now: int, draft: Draft) -> None:
     """Fill `draft` from an alert; what is wrong is noted in it. `now` is µs since the epoch."""
+    take_sent(alert)
     name = _name(alert, draft)
     if name is not None:
         draft.fields["id"] = name.id_for(originator)
@@ -77,7 +76,7 @@ def map_alert(alert: Part, originator: str, defaults: ImportDefaults, now: int, 
     _type(alert, name, originator, draft)
     _category(alert, defaults, draft)
     _marking(alert, defaults, draft)
-    _action(alert, draft)
+    take_fields(alert, draft)
     _keep(alert, draft)
     map_text(alert, draft)
     for field in _GRAVEST_FIRST:
@@ -93,13 +92,17 @@ def map_alert(alert: Part, originator: str, defaults: ImportDefaults, now: int, 
 
 def _name(alert: Part, draft: Draft) -> AlertName | None:
     try:
-        return name_alert(alert.text("sender"), alert.text("identifier"), alert.text("sent"))
+        name = name_alert(alert.text("sender"), alert.text("identifier"), alert.text("sent"))
     except ValueError as why:
         if alert.text("sent"):
             draft.refuse(
                 alert.where("sent"), "a time like 2026-03-01T09:30:00+05:00", alert.text("sent"), str(why)
             )
         return None
+    for part, text in (("sender", name.sender), ("identifier", name.identifier)):
+        if alert.text(part) and not text:
+            draft.refuse(alert.where(part), "a name", "characters that no reader sees")
+    return name
 
 
 def _word(text: str, words: tuple[str, ...]) -> str | None:
@@ -136,13 +139,14 @@ def _type(alert: Part, name: AlertName | None, originator: str, draft: Draft) ->
     if len(names) > limits.REFERENCES_ITEMS:
         draft.say(f"{alert.where('references')}: the latest {limits.REFERENCES_ITEMS} of {len(names)}")
         names = names[-limits.REFERENCES_ITEMS :]
-    if kind == "Cancel" and not names:
+    ids = [one.id_for(originator) for one in names] or parameters(alert, REFERENCE.parameter)
+    if kind == "Cancel" and not ids:
         draft.refuse(
             alert.where("references"),
             "what is cancelled: sender,identifier,sent",
             alert.text("references") or "nothing",
         )
-    if kind == "Update" and not names:
+    if kind == "Update" and not ids:
         draft.say(f"{at}: an Update that names no earlier alert is posted as an Alert")
         kind = "Alert"
     if kind == "Alert" and names:
@@ -150,31 +154,19 @@ def _type(alert: Part, name: AlertName | None, originator: str, draft: Draft) ->
     if kind is not None:
         draft.fields["type"] = kind
         if kind != "Alert":
-            draft.fields["references"] = [one.id_for(originator) for one in names]
-
-
-def _parameters(alert: Part, name: str) -> list[str]:
-    """Give the values of a parameter of all infos; an export writes it as code where there is no info."""
-    pairs = [pair for info in alert.infos for pair in info.pairs.get("parameter", ())]
-    pairs += [_own_code(code) for code in alert.texts.get("code", ())]
-    return [value for value_name, value in pairs if value_name.casefold() == name]
-
-
-def _own_code(code: str) -> tuple[str, str]:
-    """Give the name and value of a code that an export of ours wrote (`harkara:…=…`), else blanks."""
-    name, _, value = code.partition("=")
-    return (name, value) if name.startswith(OWN_PARAMETERS) else ("", "")
+            draft.fields["references"] = list(dict.fromkeys(ids))
 
 
 def _category(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
-    said = next(iter(_parameters(alert, CATEGORY_PARAMETER)), None)
+    said = next(iter(parameters(alert, CATEGORY.parameter)), None)
     fill_category(draft, said, defaults)
 
 
 def _marking(alert: Part, defaults: ImportDefaults, draft: Draft) -> None:
-    texts = [alert.text("restriction"), *alert.texts.get("code", ())]
-    texts += [f"TLP:{text}" if ":" not in text else text for text in _parameters(alert, "tlp")]
-    texts += _parameters(alert, MARKING_PARAMETER)
+    codes = [code for code in alert.texts.get("code", ()) if own_code(code) == ("", "")]
+    texts = [alert.text("restriction"), *codes]
+    texts += [f"TLP:{text}" if ":" not in text else text for text in parameters(alert, "tlp")]
+    texts += parameters(alert, MARKING.parameter)
     labels: list[Marking] = [label for text in texts for label in tlp_labels(text)]
     said = narrowest(*labels)
     scope = alert.text("scope") or "no scope"
@@ -203,16 +195,6 @@ def _marking_of_scope(scope: str, defaults: ImportDefaults, draft: Draft) -> Mar
     return marking
 
 
-def _action(alert: Part, draft: Draft) -> None:
-    """Fill `action` and `warnings` with what an export of ours wrote; a wrong word is refused with the
-    document.
-    """
-    for action in _parameters(alert, ACTION_PARAMETER)[:1]:
-        draft.fields["action"] = action
-    if warnings := _parameters(alert, WARNING_PARAMETER):
-        draft.fields["warnings"] = list(dict.fromkeys(warnings))
-
-
 def _keep(part: Part, draft: Draft, first: Part | None = None) -> None:
     """Keep what the table says is kept; of a further info only what the `first` does not say."""
     kind = "alert" if first is None else "info"
@@ -220,13 +202,15 @@ def _keep(part: Part, draft: Draft, first: Part | None = None) -> None:
         if not row.key or row.form == "part":
             continue
         for value_name, text in _values(part, row.name):
-            own_name, own_value = _own_code(text) if row.name == "code" else (value_name, text)
+            own_name, own_value = own_code(text) if row.name == "code" else (value_name, text)
             if row.name in ("parameter", "code") and own_name.startswith(OWN_PARAMETERS):
-                if own_name.startswith(KEPT_PARAMETER):
-                    draft.keep(own_name.removeprefix(KEPT_PARAMETER), own_value, part.where(row.name))
+                key = own_name.removeprefix(KEPT_PARAMETER)
+                if key not in (own_name, "sent"):  # that of `sent` stands in its place already
+                    draft.keep(key, own_value, part.where(row.name))
             elif first is None or first is part or (value_name, text) not in _values(first, row.name):
                 key = scope_of(kind, part.number) + row.key.format(valueName=value_name)
-                draft.keep(key, text, part.where(row.name))
+                word = _word(text, _KEPT_WORDS.get(row.name, ()))
+                draft.keep(key, word or text, part.where(row.name))
 
 
 def _values(part: Part, name: str) -> list[tuple[str, str]]:
@@ -243,9 +227,11 @@ def _gravest(alert: Part, field: str, draft: Draft) -> None:
         if not text:
             draft.say(f"{info.where(field)}: not said, Unknown")
         if word is None:
-            draft.refuse(info.where(field), ", ".join(order), text)
-        else:
-            found.append((info, word))
+            draft.say(
+                f"{info.where(field)}: Unknown; {cut(text, 40)} is none of {', '.join(order)}, and is kept"
+            )
+            draft.keep(f"{scope_of('info', info.number)}{field}", text, info.where(field))
+        found.append((info, word or "Unknown"))
     if not alert.infos and "text" in draft.fields and draft.fields.get("type") != "Cancel":
         draft.say(f"{field}: not said, Unknown")
         draft.fields[field] = "Unknown"
@@ -254,7 +240,7 @@ def _gravest(alert: Part, field: str, draft: Draft) -> None:
     gravest = min((word for _, word in found), key=order.index)
     draft.fields[field] = gravest
     for info, word in found:
-        if word != gravest:
+        if word != gravest and info.text(field):
             draft.say(
                 f"{field}: {gravest}, the gravest of all infos; {word} of {info.at} is kept in correlations"
             )
@@ -263,14 +249,8 @@ def _gravest(alert: Part, field: str, draft: Draft) -> None:
 
 def _contact(alert: Part, draft: Draft) -> None:
     """Fill `contact` from the first contact with a number that can be dialled from anywhere."""
-    for own in _parameters(alert, CONTACT_PARAMETER):
-        try:
-            draft.fields["contact"] = msgspec.to_builtins(msgspec.json.decode(own, type=Contact))
-        except msgspec.MsgspecError as why:
-            draft.refuse(
-                "/alert/info/parameter", f"a {CONTACT_PARAMETER} as an export writes it", own, str(why)
-            )
-        return
+    if "contact" in draft.fields:
+        return  # an export of ours wrote it
     for info in alert.infos:
         text = one_line(info.text("contact"))
         for found in _PHONE.finditer(text):

@@ -75,11 +75,7 @@ def file_name(resource: Part, media_type: str) -> str:
     except ValueError:
         path = ""
     raw = path.rstrip("/").rpartition("/")[2] or resource.text("resourceDesc") or "resource"
-    try:
-        name = mend(raw).text
-    except ValueError:
-        name = "resource"
-    name = re.sub(r"[^\w.-]+", "-", name).strip(".-_")[:_NAME_CHARS].strip(".-_") or "resource"
+    name = re.sub(r"[^\w.-]+", "-", mend(raw).text).strip(".-_")[:_NAME_CHARS].strip(".-_") or "resource"
     name = f"file-{name}" if _DEVICE.match(name) else name
     return name if "." in name else name + _EXTENSIONS.get(media_type, "")
 

@@ -11,21 +11,49 @@ the bulletin's `areas`, resources over the whole alert. A text that the first `i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Final, Literal
 
 OWN_PARAMETERS: Final = "harkara:"
-CATEGORY_PARAMETER: Final = "harkara:category"
-MARKING_PARAMETER: Final = "harkara:marking"
-ACTION_PARAMETER: Final = "harkara:action"
-WARNING_PARAMETER: Final = "harkara:warning"
-CONTACT_PARAMETER: Final = "harkara:contact"
 KEPT_PARAMETER: Final = "harkara:kept:"
-"""What an export writes as parameters (as `code` where there is no info), and an import reads: fields that
-CAP has no element for; behind the last stands the key of a correlation.
-"""
+"""Behind it stands the key of a correlation."""
 ORIGINAL_NAME: Final = "cap-alert.xml"
 """The attachment that is the source itself."""
+REST_NAME: Final = "cap-rest.json"
+"""The attachment of what fits nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A field that CAP has no element for: an export writes it as parameters (as `code` where there is no
+    info), an import reads it. `json` for what is an object.
+    """
+
+    parameter: str
+    field: str
+    form: Literal["text", "json"] = "text"
+    many: bool = False
+
+
+CATEGORY: Final = Own("harkara:category", "category")
+MARKING: Final = Own("harkara:marking", "marking")
+REFERENCE: Final = Own("harkara:reference", "references", many=True)
+OWN_FIELDS: Final[tuple[Own, ...]] = (
+    CATEGORY,
+    MARKING,
+    REFERENCE,
+    Own("harkara:action", "action"),
+    Own("harkara:contact", "contact", "json"),
+    Own("harkara:warning", "warnings", many=True),
+    Own("harkara:handling", "handling", "json"),
+    Own("harkara:evaluation", "evaluation", "json"),
+    Own("harkara:respond-by", "respond_by"),
+    Own("harkara:request", "request"),
+    Own("harkara:subject", "subjects", "json", many=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +106,16 @@ CAP_ROWS: Final[tuple[Row, ...]] = (
     Row("note", "text", "the text of an alert without info; kept", key="note"),
     Row("references", "references", "the ids that sender, identifier and sent make; kept", key="references"),
     _kept("incidents"),
-    Row("info", "text", "one block for each language; several of one are put together",
+    Row("info", "text", "one block for each language; several of one are put together, the gravest first",
         form="part", many=True),
     Row("info/language", "text", "names the block; en-US when absent, as CAP says"),
     _kept("info/category", "as written; Harkara's comes from --category, else it is other", many=True),
     Row("info/event", "text", "the headline where there is none; kept", key="event"),
     _kept("info/responseType", many=True),
-    Row("info/urgency", "urgency", "the most urgent of all; Unknown when absent"),
-    Row("info/severity", "severity", "the most severe of all; Unknown when absent"),
+    Row("info/urgency", "urgency", "the most urgent of all; Unknown when absent or unknown to CAP"),
+    Row("info/severity", "severity", "the most severe of all; Unknown when absent or unknown to CAP"),
     Row("info/certainty", "certainty",
-        "the most certain of all; Unknown when absent; Very Likely (1.0): Likely"),
+        "the most certain of all; Unknown when absent or unknown to CAP; Very Likely (1.0): Likely"),
     _kept("info/audience"),
     _pair("info/eventCode"),
     _kept("info/effective"),
@@ -95,8 +123,8 @@ CAP_ROWS: Final[tuple[Row, ...]] = (
     Row("info/expires", "expires", "the latest, at most 90 days ahead; --expires when absent or passed"),
     _kept("info/senderName"),
     Row("info/headline", "text", "one line; a longer one is cut, and stands whole before the description"),
-    Row("info/description", "text", "without the indentation of its layout"),
-    Row("info/instruction", "text", "without the indentation of its layout"),
+    Row("info/description", "text", "without the indentation of its layout, and without HTML"),
+    Row("info/instruction", "text", "without the indentation of its layout, and without HTML"),
     _kept("info/web"),
     Row("info/contact", "contact", "when it holds one telephone number that begins with + or 00; kept",
         key="contact"),
@@ -112,8 +140,10 @@ CAP_ROWS: Final[tuple[Row, ...]] = (
         key="digest"),
     Row("info/area", "areas", "each place once, whatever language names it", form="part", many=True),
     Row("info/area/areaDesc", "areas", "the name"),
-    Row("info/area/polygon", "areas", "lat,lon become lon,lat; closed; at most 2,000 positions", many=True),
-    Row("info/area/circle", "areas", "a Point and radius_m: kilometres become metres", many=True),
+    Row("info/area/polygon", "areas",
+        "lat,lon become lon,lat; closed; at most 2,000 positions; kept where it cannot be drawn", many=True),
+    Row("info/area/circle", "areas",
+        "a Point and radius_m: kilometres become metres; kept where it cannot be drawn", many=True),
     Row("info/area/geocode", "areas", "an ISO 3166-2 code is the code, any other is kept",
         form="pair", many=True, key="geocode:{valueName}"),
     _kept("info/area/altitude"),
@@ -121,9 +151,10 @@ CAP_ROWS: Final[tuple[Row, ...]] = (
 )  # fmt: skip
 
 
-def rows_of(part: str) -> dict[str, Row]:
+@cache
+def rows_of(part: str) -> Mapping[str, Row]:
     """Give the rows of the elements that stand in `part` (`alert`, `info`, `resource`, `area`), by name."""
-    return {row.name: row for row in CAP_ROWS if row.part == part}
+    return MappingProxyType({row.name: row for row in CAP_ROWS if row.part == part})
 
 
 def scope_of(part: str, number: int) -> str:

@@ -1,21 +1,28 @@
 """What an alert says: one block of text for each language, from as many infos as there are.
 
-Several infos of one language (other areas, other levels) are put together: the first is the block, what the
-others say differently is appended to it, so that a reader of one language sees all of the alert.
+Several infos of one language (other areas, other levels) are put together: the gravest is the block, as its
+severity is the bulletin's; what the others say differently is appended to it, so that a reader of one
+language sees all of the alert.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from broker.interop.cap_alert import Part
+from broker.interop.cap_own import is_ours
 from broker.interop.cap_table import scope_of
 from broker.interop.draft import Draft
+from broker.interop.markup import without_markup
 from broker.interop.wording import UNKNOWN_LANGUAGE, cut, language_tag
 from broker.protocol import limits
+from broker.protocol.vocabulary import SEVERITIES
 
+_SEVERITIES: Final[tuple[str, ...]] = SEVERITIES
+"""The gravest first."""
 DEFAULT_LANGUAGE: Final = "en-US"
 """CAP 1.2, section 3.2.2: "If not present, an implicit default value of "en-US" SHALL be assumed."""
 
@@ -31,18 +38,18 @@ class _Block:
 
 def map_text(alert: Part, draft: Draft) -> None:
     """Fill `text` from the infos, or from the note of an alert that has none. A Cancel may say nothing."""
-    blocks: dict[str, _Block] = {}
+    infos: dict[str, list[Part]] = {}
     for info in alert.infos:
         tag = _language(info, draft)
-        if tag in blocks:
+        if tag in infos:
             draft.say(f"{info.at}: a further info in {tag}, put together with the first")
-        elif info.number != len(blocks) + 1:  # an export must find which info this block was
+        elif info.number != len(infos) + 1:  # an export must find which info this block was
             draft.keep(f"{scope_of('info', info.number)}language", tag, info.where("language"))
-        block = blocks.setdefault(tag, _Block())
-        _add(info, block, draft)
+        infos.setdefault(tag, []).append(info)
+    blocks = {tag: _together(same, is_ours(alert), draft) for tag, same in infos.items()}
     if not alert.infos and alert.text("note"):
         draft.say("text: the alert has no info, its note is the text")
-        note = draft.prose(alert.text("note"), "/alert/note")
+        note = draft.prose(_plain(alert, "note", is_ours(alert), draft), "/alert/note", sys.maxsize)
         blocks[UNKNOWN_LANGUAGE] = _Block(cut(note.split("\n")[0], limits.HEADLINE_CHARS), {note: None})
     if not blocks and draft.fields.get("type") in ("Alert", "Update"):
         draft.refuse("/alert/info", "an info or a note: what the alert says", "neither")
@@ -56,6 +63,19 @@ def map_text(alert: Part, draft: Draft) -> None:
         draft.fields["text"] = text
 
 
+def _together(infos: list[Part], ours: bool, draft: Draft) -> _Block:
+    """Give the block of the infos of one language: the gravest is its headline, and is read first."""
+    block = _Block()
+    for info in sorted(infos, key=_gravity):
+        _add(info, block, ours, draft)
+    return block
+
+
+def _gravity(info: Part) -> int:
+    severity = info.text("severity").capitalize()
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
+
+
 def _language(info: Part, draft: Draft) -> str:
     raw = info.text("language")
     if not raw:
@@ -67,10 +87,12 @@ def _language(info: Part, draft: Draft) -> str:
     return tag
 
 
-def _add(info: Part, block: _Block, draft: Draft) -> None:
+def _add(info: Part, block: _Block, ours: bool, draft: Draft) -> None:
     at = info.where("headline")
-    whole = draft.line(info.text("headline"), at, limits.PROSE_CHARS)
-    if not whole and (whole := draft.line(info.text("event"), info.where("event"), limits.PROSE_CHARS)):
+    whole = draft.line(_plain(info, "headline", ours, draft), at, limits.PROSE_CHARS)
+    if not whole and (
+        whole := draft.line(_plain(info, "event", ours, draft), info.where("event"), limits.PROSE_CHARS)
+    ):
         draft.say(f"{at}: not there, the event stands for it")
     if not whole:
         draft.refuse(info.where("event"), "an event: CAP requires it", "neither event nor headline")
@@ -84,8 +106,20 @@ def _add(info: Part, block: _Block, draft: Draft) -> None:
     if whole != block.headline:  # cut, or that of a further info
         block.description[whole] = None
     for name, said in (("description", block.description), ("instruction", block.instruction)):
-        if text := draft.prose(info.text(name), info.where(name)):
+        # Only the whole block is bounded: what is cut of it stands in the rest once.
+        if text := draft.prose(_plain(info, name, ours, draft), info.where(name), sys.maxsize):
             said[text] = None
+
+
+def _plain(part: Part, name: str, ours: bool, draft: Draft) -> str:
+    """Give the text of an element without the HTML in it; in an export of ours there is none."""
+    raw = part.text(name)
+    if ours:
+        return raw
+    if (text := without_markup(raw)) != raw:
+        draft.say(f"{part.where(name)}: read as text, without the HTML in it")
+        draft.changed = True
+    return text
 
 
 def _block(tag: str, block: _Block, draft: Draft) -> dict[str, Any]:

@@ -9,19 +9,33 @@ from broker.interop.cap_table import scope_of
 from broker.interop.draft import Draft
 from broker.interop.filling import fill_expires
 from broker.interop.imported import ImportDefaults
-from broker.interop.source_times import as_written, read_time
+from broker.interop.source_times import as_written, offset_of, read_time
+from broker.interop.wording import cut
 from broker.protocol import times
 
 
 def _times(alert: Part, field: str, draft: Draft) -> list[tuple[int, str, Part]]:
+    """Give the times of all infos, sorted. One without offset has that of `sent`; what is no time is kept."""
     found: list[tuple[int, str, Part]] = []
     for info in alert.infos:
-        if text := info.text(field):
-            try:
-                found.append((read_time(text), text, info))
-            except ValueError as why:
-                draft.refuse(info.where(field), "a time like 2026-03-01T09:30:00+05:00", text, str(why))
+        if not (text := info.text(field)):
+            continue
+        if (at := _time(text)) is None and (at := _time(text + offset_of(alert.text("sent")))) is not None:
+            draft.say(f"{info.where(field)}: {text} has no offset, that of sent is taken")
+            text += offset_of(alert.text("sent"))
+        if at is None:
+            draft.say(f"{info.where(field)}: {cut(text, 40)} is no time, kept in correlations")
+            draft.keep(f"{scope_of('info', info.number)}{field}", text, info.where(field))
+        else:
+            found.append((at, text, info))
     return sorted(found, key=lambda one: one[0])
+
+
+def _time(text: str) -> int | None:
+    try:
+        return read_time(text)
+    except ValueError:
+        return None
 
 
 def _keep_other_times(

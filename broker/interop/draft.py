@@ -1,18 +1,30 @@
 """A bulletin in the making: fields, what is kept beside them, and what there is to say about it.
 
 Shared by all imports. Every text of a source passes through `line`, `prose` or `keep`, which mend it, bound
-it and say so; what is cut is kept whole in `rest`, which becomes an attachment (`bounds`).
+it and say so; what is cut is kept whole in `rest`, which becomes an attachment (`bounds`). Characters that
+had to go are told once for the whole document, with the places where they stood.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from broker.errors import Problem, shorten
 from broker.interop.layout import paragraphs
-from broker.interop.wording import cut, mend, one_line
+from broker.interop.wording import Loss, cut, mend, one_line
 from broker.protocol import limits
+
+_LOSSES: Final[dict[Loss, str]] = {
+    "override": (
+        "BEWARE, read this one again: {}, which shows text in another order than it is written, "
+        "was taken out of {}"
+    ),
+    "direction": "took out {}, which turn the direction of text (each text is shown in its own), from {}",
+    "hidden": "took out {}, which no reader sees, from {}",
+    "unknown": "put U+FFFD for {}, which stand for no known letter, in {}",
+}
+"""What is said of characters that had to go: which, and where they stood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,7 @@ class Draft:
     changed: bool = False
     announced: dict[str, None] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    lost: dict[Loss, tuple[dict[str, None], dict[str, None]]] = field(default_factory=dict)
 
     def say(self, sentence: str) -> None:
         """Announce something, once."""
@@ -72,7 +85,7 @@ class Draft:
         """
         whole = paragraphs(self._mended(raw, at))
         if len(whole) > most:
-            self.say(f"{at}: cut to {most} of {len(whole)} characters, whole in the rest")
+            self.say(f"{at}: cut to {most} of {len(whole)} characters, whole in the attachment")
             self.rest.append((at, whole))
         return cut(whole, most)
 
@@ -85,19 +98,24 @@ class Draft:
             self.rest.append((key, value))
         name = cut(one_line(self._mended(key, at)), limits.LINE_CHARS)
         if len(value) > limits.NOTE_CHARS:
-            self.say(f"{at}: cut to {limits.NOTE_CHARS} of {len(value)} characters, whole in the rest")
+            self.say(f"{at}: cut to {limits.NOTE_CHARS} of {len(value)} characters, whole in the attachment")
             self.rest.append((name, value))
         self.correlations[name, cut(value, limits.NOTE_CHARS)] = None
 
     def _mended(self, raw: str, at: str) -> str:
-        try:
-            mended = mend(raw)
-        except ValueError as why:
-            self.refuse(
-                at, "text without hidden characters", str(why), "remove the character from the source"
-            )
-            return ""
-        if mended.removed:
-            self.say(f"{at}: took out {', '.join(mended.removed)}, which no reader sees")
+        mended = mend(raw)
+        for character, loss in mended.lost:
+            characters, places = self.lost.setdefault(loss, ({}, {}))
+            characters[f"U+{ord(character):04X}"] = None
+            places[at] = None
             self.changed = True
         return mended.text
+
+    def losses(self) -> tuple[list[str], list[str]]:
+        """Give sentences on the characters that had to go, once for the document: alarms, then others."""
+        alarms: list[str] = []
+        others: list[str] = []
+        for loss, (characters, places) in self.lost.items():
+            said = _LOSSES[loss].format(", ".join(characters), ", ".join(places))
+            (alarms if loss == "override" else others).append(said)
+        return alarms, others

@@ -18,7 +18,7 @@ from broker.errors import Problem
 from broker.protocol import limits
 from broker.protocol.vocabulary import MARKINGS, Category, Marking
 
-IMPORT_SOURCE_BYTES: Final = 8 * 1024 * 1024
+IMPORT_SOURCE_BYTES: Final = 32 * 1024 * 1024
 """The largest file that is read."""
 DEFAULT_LIFETIME_US: Final = limits.DAY_US
 """How long a bulletin is of use when neither its source nor the poster says."""

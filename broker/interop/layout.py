@@ -22,6 +22,8 @@ def paragraphs(text: str) -> str:
     one line. All other line breaks, blank lines, and indentation beyond what all lines but the first share
     mean something and stay. What was given once comes back the same when it is given again.
     """
+    if "\n" not in text:
+        return text.strip()
     lines = [line.rstrip() for line in text.strip().split("\n")]
     blocks = [list(block) for _, block in groupby(lines, key=bool)]
     broken = [_broken_by_layout(block) for block in blocks]

@@ -1,8 +1,7 @@
 """STIX 2.1 from outside, and the stories in it: one for each report, else one for the bundle.
 
 Taken are a bundle, several of them in an array, a TAXII envelope (`objects`), a bare array of objects, and
-one object. The JSON is held to what every parser reads alike (`broker.protocol.strictjson`). Objects of STIX
-2.0 are read as 2.1.
+one object (`stix_json` reads the bytes). Objects of STIX 2.0 are read as 2.1.
 
 A bundle with several reports is shared out: to each report go the objects that it names, what these name in
 turn, and the relationships, sightings, notes and translations about them. What no report names is a story of
@@ -19,12 +18,11 @@ from typing import Any, Final, TypeAlias
 from broker.errors import Malformed, Problem, TooLarge, shorten
 from broker.interop.imported import IMPORT_SOURCE_BYTES, Refused
 from broker.interop.source_times import read_time
+from broker.interop.stix_json import read_json
 from broker.interop.stix_table import EXTENSION_OBJECTS
-from broker.protocol import strictjson
 
 StixObject: TypeAlias = dict[str, Any]
 
-SOURCE_DEPTH_LEVELS: Final = 32
 _ID: Final = re.compile(
     r"([a-z0-9][a-z0-9-]*[a-z0-9])--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII
 )
@@ -53,14 +51,12 @@ def find_stories(source: bytes) -> list[Story | Refused]:
     """
     if len(source) > IMPORT_SOURCE_BYTES:
         raise TooLarge(f"the file has {len(source)} bytes: at most {IMPORT_SOURCE_BYTES} are read")
-    if source.lstrip()[:1] == b"<":
+    if source.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
         raise Malformed("this is XML: STIX 1 is not read, convert it to STIX 2.1 (JSON)")
-    value = strictjson.decode(
-        source.removeprefix(b"\xef\xbb\xbf"), max_bytes=IMPORT_SOURCE_BYTES, max_depth=SOURCE_DEPTH_LEVELS
-    )
+    value, notes = read_json(source)
     found: list[Story | Refused] = []
     for pointer, bundle in _bundles(value):
-        found += _stories_of(pointer, bundle)
+        found += _stories_of(pointer, bundle, notes)
     if not found:
         raise Malformed("no STIX object was found: expected a bundle, or objects with type and id")
     return found
@@ -84,7 +80,7 @@ def _bundles(value: Any) -> Iterator[tuple[str, StixObject]]:
             return
 
 
-def _stories_of(pointer: str, bundle: StixObject) -> list[Story | Refused]:
+def _stories_of(pointer: str, bundle: StixObject, told: list[str]) -> list[Story | Refused]:
     bundle_id = bundle.get("id", "")
     label = bundle_id if isinstance(bundle_id, str) and bundle_id else "the bundle"
     objects = bundle.get("objects", [])
@@ -94,7 +90,7 @@ def _stories_of(pointer: str, bundle: StixObject) -> list[Story | Refused]:
         return [
             Refused(label, f"{first.pointer}: expected {first.expected}, got {first.got}", tuple(problems))
         ]
-    notes = []
+    notes = list(told)
     if bundle.get("spec_version") == "2.0" or any(
         "spec_version" not in one and "created" in one for one in objects
     ):

@@ -19,14 +19,17 @@ import msgspec
 from broker.errors import HarkaraError
 from broker.interop.export_kept import Kept
 from broker.interop.imported import derived_id
-from broker.interop.stix_document import SOURCE_DEPTH_LEVELS, StixObject
-from broker.interop.stix_keeping import BUNDLE_NAME
+from broker.interop.stix_2_1 import as_2_1, stix_time
+from broker.interop.stix_document import StixObject
+from broker.interop.stix_json import read_json
+from broker.interop.stix_keeping import attached_bundle
+from broker.interop.stix_languages import stix_language
 from broker.interop.stix_markings import TLP2_EXTENSION, TLP2_IDS
 from broker.interop.stix_native import native_area, native_subject
-from broker.interop.stix_table import EXTENSION, EXTENSION_FIELDS, EXTENSION_OBJECTS, main_of
-from broker.protocol import strictjson, times
+from broker.interop.stix_table import EXTENSION, EXTENSION_FIELDS, EXTENSION_NAMES, EXTENSION_OBJECTS, main_of
+from broker.interop.withheld import is_protected, withheld
+from broker.protocol import times
 from broker.protocol.bulletin import Bulletin
-from broker.protocol.subjects import PROTECTED_ROLES
 from broker.protocol.vocabulary import Marking
 
 _UNMARKED: Final = frozenset({"marking-definition", "extension-definition"})
@@ -44,6 +47,7 @@ def to_stix(bulletin: Bulletin) -> bytes:
             refs = one.get("object_marking_refs", [])
             refs = refs if isinstance(refs, list) else []
             one["object_marking_refs"] = refs if marking in refs else [*refs, marking]
+        as_2_1(one, marking)
     there = {one["id"] for one in objects}
     objects += [one for one in (_definition(bulletin.marking), *EXTENSION_OBJECTS) if one["id"] not in there]
     name = kept.peek("bundle")
@@ -53,15 +57,15 @@ def to_stix(bulletin: Bulletin) -> bytes:
 
 def _attached(bulletin: Bulletin) -> list[StixObject] | None:
     """Give the objects that an import attached whole; None when there are none, or they are no objects."""
-    file = next((one for one in bulletin.attachments if one.name == BUNDLE_NAME), None)
-    if file is None:
-        return None
-    try:
-        match strictjson.decode(file.decoded(), max_depth=SOURCE_DEPTH_LEVELS):
-            case {"objects": list() as objects} if all(_is_object(one) for one in objects):
-                return objects
-    except HarkaraError:
-        pass  # somebody else's file of that name
+    for file in bulletin.attachments:
+        if (content := attached_bundle(file.name, file.decoded())) is None:
+            continue
+        try:
+            match read_json(content):
+                case ({"objects": list() as objects}, _) if all(_is_object(one) for one in objects):
+                    return objects
+        except HarkaraError:
+            continue  # somebody else's file of that name
     return None
 
 
@@ -75,15 +79,9 @@ def _withheld(objects: list[StixObject], document: dict[str, Any], kept: Kept) -
     hidden = {
         kept.peek(f"subject{n}.id"): _part(f"subject{n}", document, kept, at, "subject", one)
         for n, one in enumerate(document.get("subjects", ()), 1)
-        if one.get("role") in PROTECTED_ROLES
+        if is_protected(one)
     }
     return [hidden.get(one["id"], one) for one in objects]
-
-
-def stix_time(at: int) -> str:
-    """Give STIX's spelling of µs since the epoch: UTC, milliseconds (STIX 2.1, section 3.2)."""
-    seconds, micros = divmod(at, 1_000_000)
-    return times.format(seconds * 1_000_000).replace("Z", f".{micros // 1000:03}Z")
 
 
 def _identifier(kind: str, *parts: str) -> str:
@@ -116,6 +114,8 @@ def _built(document: dict[str, Any], kept: Kept) -> list[StixObject]:
     ]
     others = list(_others(kept))
     own = {name: document[name] for name in EXTENSION_FIELDS if name in document}
+    if not kept.has("id") and not kept.has("bundle") and "references" in document:
+        own |= {name: document[name] for name in EXTENSION_NAMES}
     if (main_id := kept.peek("id")) and not main_id.startswith("report--"):
         main = _properties("", kept) | {
             "type": main_id.partition("--")[0],
@@ -172,15 +172,14 @@ def _part(
     scope: str, document: dict[str, Any], kept: Kept, at: str, kind: str, one: dict[str, Any]
 ) -> StixObject:
     """Build the object of a subject or an area."""
-    if one.get("role") in PROTECTED_ROLES:
-        one = {"type": "person", "role": one["role"], "note": "withheld: a protected person"}
+    one = withheld(one)
     identifier = kept.peek(f"{scope}.id") or _identifier(
         "identity" if kind == "subject" else "location", document["originator"], document["id"], scope
     )
     sort = identifier.partition("--")[0]
     native = native_subject(one, sort) if kind == "subject" else native_area(one)
     said = _properties(f"{scope}.", kept)
-    if one.get("role") in PROTECTED_ROLES:
+    if is_protected(one):
         said = {name: said[name] for name in ("created", "modified") if name in said}
     observable = sort in ("phone-number", "user-account", "email-addr") or (said and "created" not in said)
     thing = {"type": sort, "spec_version": "2.1", "id": identifier}
@@ -208,7 +207,8 @@ def _report(document: dict[str, Any], kept: Kept, at: str, others: list[StixObje
     tag, block = next(
         iter(document.get("text", {}).items()), ("en", {"headline": f"{document['type']} without text"})
     )
-    said: dict[str, Any] = {"name": block["headline"], "lang": tag}
+    said: dict[str, Any] = {"name": block["headline"]}
+    said |= {"lang": language} if (language := stix_language(tag)) else {}
     said |= {"description": block["description"]} if "description" in block else {}
     issued = stix_time(times.parse(document.get("issued", document["sent"])))
     uuid_of_own = document["id"] if uuid.UUID(document["id"]).version in (4, 5) else None
@@ -230,12 +230,12 @@ def _translations(
     """Give the other blocks of text as language-content: back into the object that they came from, or in a
     new one.
     """
-    blocks = list(document.get("text", {}).items())[1:]
-    contents = {
-        tag: {"name": block["headline"]}
-        | ({"description": text} if (text := block.get("description")) else {})
-        for tag, block in blocks
-    }
+    contents: dict[str, dict[str, str]] = {}
+    for tag, block in list(document.get("text", {}).items())[1:]:
+        said = {"name": block["headline"]}
+        said |= {"description": text} if (text := block.get("description")) else {}
+        if language := stix_language(tag):
+            contents.setdefault(language, said)
     for one in others:
         if (
             one["type"] == "language-content"

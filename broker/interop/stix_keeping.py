@@ -2,19 +2,22 @@
 
 Correlations keep every property that is left, so that a recipient without any STIX program can read and
 search them. When they cannot (more than 255, or a value that is too long), the objects are attached whole as
-`stix-bundle.json`, a valid bundle, and correlations hold the ids, and of the other properties the most
-telling ones that find room.
+`stix-bundle.json`, a valid bundle (a large one compressed), and correlations hold the ids, and of the other
+properties the most telling ones that find room.
 """
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import zlib
 from typing import Any, Final
 
 import msgspec
 
 from broker.interop.draft import Draft, File
-from broker.interop.imported import derived_id
+from broker.interop.imported import IMPORT_SOURCE_BYTES, derived_id
 from broker.interop.layout import paragraphs
 from broker.interop.stix_document import Story
 from broker.interop.stix_markings import OFFICIAL
@@ -22,6 +25,11 @@ from broker.interop.stix_source import Taking
 from broker.protocol import limits
 
 BUNDLE_NAME: Final = "stix-bundle.json"
+COMPRESSED_NAME: Final = "stix-bundle.json.gz"
+_PLAIN_BYTES: Final = 96 * 1024
+"""A larger bundle is attached compressed: to about a tenth."""
+_OTHERS_BYTES: Final = 16 * 1024
+"""Of the payload, for what posting fills and for names and quotation marks."""
 _TELLING: Final = (
     "id",
     "relationship_type",
@@ -35,6 +43,8 @@ _TELLING: Final = (
 """What finds room first when not all does."""
 _ROOM_ITEMS: Final = limits.CORRELATIONS_ITEMS - 2
 """One is for the bundle's id, one may point to the rest."""
+_FRAME_BYTES: Final = 64
+"""Of a correlation in JSON, beside key and value."""
 _SHORT_CHARS: Final = 512
 """With the objects attached, longer values need not stand in correlations too."""
 
@@ -44,22 +54,64 @@ def keep_rest(story: Story, takings: list[Taking], main: Taking, draft: Draft) -
     if story.bundle:
         draft.keep("bundle", story.bundle, "/id")
     _name_scopes(takings, main)
-    kept = [(one, name, as_text(value)) for one in takings for name, value in _left(one)]
-    if len(kept) <= _ROOM_ITEMS and all(len(text) <= limits.NOTE_CHARS for _, _, text in kept):
-        for one, name, text in kept:
-            draft.keep(_key(one, name), text, f"{one.at}/{name}")
-        return
-    ranked = sorted(
-        (item for item in kept if len(item[2]) <= _SHORT_CHARS or item[0] is main),
-        key=lambda item: _rank(item[0] is main, item[1]),
-    )
-    for one, name, text in ranked[:_ROOM_ITEMS]:
-        if len(text) <= limits.NOTE_CHARS:
-            draft.keep(_key(one, name), text, f"{one.at}/{name}")
-    draft.needed.append(File(BUNDLE_NAME, "application/json", bundle_json(story, takings)))
+    left = [(one, name, value) for one in takings for name, value in _left(one)]
+    if not draft.rest and len(left) <= _ROOM_ITEMS:
+        kept = [(one, name, as_text(value)) for one, name, value in left]
+        if all(len(text) <= limits.NOTE_CHARS for _, _, text in kept):
+            for one, name, text in kept:
+                draft.keep(_key(one, name), text, f"{one.at}/{name}")
+            return
+    _attach(story, takings, main, left, draft)
+
+
+def _attach(
+    story: Story, takings: list[Taking], main: Taking, left: list[tuple[Taking, str, Any]], draft: Draft
+) -> None:
+    """Attach the objects, and keep of what is `left` the most telling properties that find room."""
+    file = _bundle_file(story, takings)
+    room = limits.PAYLOAD_BYTES - _OTHERS_BYTES - len(file.content) * 4 // 3
+    room -= len(msgspec.json.encode(draft.fields))
+    items = _ROOM_ITEMS
+    for one, name, value in sorted(left, key=lambda item: _rank(item[0] is main, item[1])):
+        key, text = _key(one, name), as_text(value)
+        size = len(f"{key}{text}".encode()) + _FRAME_BYTES
+        if len(text) > (limits.NOTE_CHARS if one is main else _SHORT_CHARS) or size > room:
+            continue
+        draft.keep(key, text, f"{one.at}/{name}")
+        items, room = items - 1, room - size
+        if items == 0:
+            break
+    draft.rest.clear()  # the objects hold it
+    draft.needed.append(file)
     draft.say(
-        f"correlations have no room for everything: the {len(takings)} objects are attached as {BUNDLE_NAME}"
+        f"correlations have no room for everything: the {len(takings)} objects are attached as {file.name}"
     )
+
+
+def _bundle_file(story: Story, takings: list[Taking]) -> File:
+    content = bundle_json(story, takings)
+    if len(content) <= _PLAIN_BYTES:
+        return File(BUNDLE_NAME, "application/json", content)
+    compressed = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=compressed, mtime=0) as file:  # the same bytes again
+        file.write(content)
+    return File(COMPRESSED_NAME, "application/gzip", compressed.getvalue())
+
+
+def attached_bundle(name: str, content: bytes) -> bytes | None:
+    """Give the JSON of an attachment that `keep_rest` made; None for another, or when it is larger than what
+    is ever read.
+    """
+    if name == BUNDLE_NAME:
+        return content
+    if name != COMPRESSED_NAME:
+        return None
+    reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        found = reader.decompress(content, IMPORT_SOURCE_BYTES)
+    except zlib.error:
+        return None
+    return found if reader.eof else None
 
 
 def bundle_json(story: Story, takings: list[Taking]) -> bytes:
@@ -94,9 +146,15 @@ def _rank(main: bool, name: str) -> int:
     return 0 if main or name == "id" else _TELLING.index(name) if name in _TELLING else len(_TELLING)
 
 
+_JSON_BEGINS: Final = '"{[-0123456789tfnNI'
+"""With anything else no JSON begins, nor what Python's reader takes for it."""
+
+
 def as_text(value: Any) -> str:
     """Give a string as it stands, unless it would read as JSON (or is blank); everything else as JSON."""
     if isinstance(value, str) and value and paragraphs(value) == value:
+        if value[0] not in _JSON_BEGINS:
+            return value
         try:
             json.loads(value)
         except ValueError:

@@ -17,7 +17,7 @@ from broker.interop.stix_keeping import keep_rest
 from broker.interop.stix_markings import map_marking
 from broker.interop.stix_source import Taking
 from broker.interop.stix_subjects import map_subjects
-from broker.interop.stix_table import EXTENSION, EXTENSION_FIELDS, main_of
+from broker.interop.stix_table import EXTENSION, EXTENSION_FIELDS, EXTENSION_NAMES, main_of
 from broker.interop.stix_text import map_text, take_text
 from broker.protocol import times
 from broker.protocol.subjects import PROTECTED_ROLES
@@ -34,8 +34,8 @@ def map_story(story: Story, originator: str, defaults: ImportDefaults, now: int,
         draft.say(note)
     takings = [Taking(one, story.where[one["id"]], draft) for one in story.objects]
     main = _main(story, takings)
-    _names(story, main, originator, draft)
     own = _own_extension(main)
+    _names(story, main, own, originator, draft)
     _status(main, own, draft)
     fill_category(draft, own.get("category"), defaults)
     map_marking(story, defaults, draft)
@@ -60,7 +60,7 @@ def _main(story: Story, takings: list[Taking]) -> Taking:
     return next(one for one in takings if one.thing is main)
 
 
-def _names(story: Story, main: Taking, originator: str, draft: Draft) -> None:
+def _names(story: Story, main: Taking, own: dict[str, Any], originator: str, draft: Draft) -> None:
     """Fill id, type, references and issued. Every version of a report has its own id, made of id and
     modified.
     """
@@ -89,6 +89,7 @@ def _names(story: Story, main: Taking, originator: str, draft: Draft) -> None:
                 f"{main.at}/revoked", "a later version, which revokes", "revoked in its first version"
             )
         written = main.thing.get("published") or main.thing["modified"]
+    draft.fields |= {name: own[name] for name in EXTENSION_NAMES if name in own}
     if written and (issued := as_written(written)) is not None:
         draft.fields["issued"] = issued
 
@@ -97,9 +98,10 @@ def _own_extension(main: Taking) -> dict[str, Any]:
     """Give what an export of ours wrote into our extension of the report, and take it."""
     match main.thing.get("extensions"):
         case {**extensions} if isinstance(own := extensions.get(EXTENSION), dict):
-            if len(extensions) == 1 and set(own) <= {*EXTENSION_FIELDS, "extension_type", "subject", "area"}:
+            names = (*EXTENSION_FIELDS, *EXTENSION_NAMES)
+            if len(extensions) == 1 and set(own) <= {*names, "extension_type", "subject", "area"}:
                 main.taken.add("extensions")
-            return {name: own[name] for name in EXTENSION_FIELDS if name in own}
+            return {name: own[name] for name in names if name in own}
     return {}
 
 
@@ -130,7 +132,7 @@ def _status(main: Taking, own: dict[str, Any], draft: Draft) -> None:
 
 
 def _judgements(main: Taking, own: dict[str, Any], draft: Draft) -> None:
-    for name in ("action", "warnings", "handling", "evaluation"):
+    for name in ("action", "warnings", "handling", "evaluation", "respond_by", "request"):
         if name in own:
             draft.fields[name] = own[name]
     confidence = main.number("confidence", 0, 100)

@@ -2,7 +2,8 @@
 
 A marking counts by its official id (TLP 2.0 of FIRST and OASIS, TLP 1 of the STIX specification) and by what
 its definition says; many public files carry a wrong id, and then what the definition says is what its author
-meant. A marking that neither says could be narrower than anything known, so it needs `--marking`.
+meant. A TLP among the labels of an object counts too (MISP and OTX write it there). A marking of which
+nothing is known could be narrower than anything, so it needs `--marking`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,12 @@ def map_marking(story: Story, defaults: ImportDefaults, draft: Draft) -> None:
             unknown.append(name)
         else:
             labels += said
-    said = narrowest(*labels)
+    marked = narrowest(*labels)
+    texts = [text for one in story.objects for text in _list(one.get("labels")) if isinstance(text, str)]
+    written: list[Marking] = [label for text in texts for label in tlp_labels(text)]
+    said = narrowest(marked, *written)
+    if said != marked:
+        draft.say(f"marking: {said}, because a label says so")
     at = story.where.get(story.report["id"], "/objects") if story.report else "/objects"
     if unknown and defaults.marking is None:
         draft.refuse(f"{at}/object_marking_refs", "a TLP marking", unknown[0], "say it with --marking")

@@ -31,12 +31,14 @@ STIX_ROWS: Final[tuple[Row, ...]] = (
     Row(MAIN, ("id", "modified"), "id", "they make the id; id, created and modified are kept"),
     Row(MAIN, ("created", "modified"), "type", "the first version: Alert; a later one: Update of the first"),
     Row(MAIN, ("revoked",), "type", "a revoked one is a Cancel of the first version"),
-    Row(MAIN, ("name",), "text", "the headline; where there is none, abstract, value, pattern"),
+    Row(MAIN, ("name",), "text",
+        "the headline; where there is none, abstract, value, pattern, what it holds, its id"),
     Row(MAIN, ("description",), "text", "the description; where there is none, content, explanation"),
     Row(MAIN, ("lang",), "text", "names the block; en when absent"),
     Row(MAIN, ("published",), "issued", "else modified; kept"),
     Row(MAIN, ("confidence",), "certainty", "from 70 Likely, from 30 Possible, from 1 Unlikely; kept"),
     Row(MAIN, ("labels",), "status", "exercise or test among them; else Actual; kept"),
+    Row("any", ("labels",), "marking", "a TLP among them; kept"),
     Row("language-content", ("contents",), "text", "of the report: one block more for each language"),
     Row("marking-definition", ("id", "definition", "extensions", "name"), "marking",
         "the narrowest TLP of all objects, by official id or by content; TLP 1 counts as TLP 2.0"),
@@ -108,9 +110,11 @@ reads it.
 """
 EXTENSION_FIELDS: Final = (
     "category", "status", "urgency", "severity", "certainty", "onset", "expires", "handling", "evaluation",
-    "contact", "action", "warnings", "text",
+    "contact", "action", "warnings", "respond_by", "request", "text",
 )  # fmt: skip
 """Fields of a bulletin that stand in the extension of a report, under their own names."""
+EXTENSION_NAMES: Final = ("type", "references")
+"""These too, of an Update or Cancel that is no import: STIX tells only the versions of one report."""
 
 
 def main_of(objects: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from broker.interop.draft import Draft
+from broker.interop.stix_languages import stix_language
 from broker.interop.stix_source import Taking
-from broker.interop.wording import cut, language_tag
+from broker.interop.wording import cut, language_tag, one_line
 from broker.protocol import limits
 
 DEFAULT_LANGUAGE: Final = "en"
 _HEADLINES: Final = ("name", "abstract", "value", "pattern", "opinion")
+_VALUES: Final = ("value", "name", "account_login", "number", "path", "key", "subject")
+"""What an observable is called by."""
+_VALUES_ITEMS: Final = 3
+_VALUE_CHARS: Final = 80
 _DESCRIPTIONS: Final = ("description", "content", "explanation")
 
 
@@ -26,12 +31,30 @@ def map_text(main: Taking, takings: list[Taking], draft: Draft) -> None:
         draft.say(f"text: the source has no report, its first {main.type} gives the headline")
     block = _block(main, main.thing, tag, draft)
     if "headline" not in block:
-        draft.say(f"{main.at}/name: nothing there, the headline is its id")
-        block = {"headline": main.id} | block
+        made = _made_headline(main, takings)
+        draft.say(
+            f"{main.at}/name: nothing there, the headline is {'made of its objects' if made else 'its id'}"
+        )
+        block = {"headline": draft.line(made, main.at, limits.HEADLINE_CHARS) or main.id} | block
     draft.fields["text"] = {tag: block}
     for one in takings:
         if one.type == "language-content" and one.thing.get("object_ref") == main.id:
             _translate(one, draft)
+
+
+def _made_headline(main: Taking, takings: list[Taking]) -> str:
+    """Give type and first values of what the main object names; "" when nothing of it has one."""
+    refs = main.thing.get("object_refs")
+    inner = main.thing.get("objects")  # STIX 2.0 wrote observables into observed-data
+    things = [one.thing for one in takings if isinstance(refs, list) and one.id in refs]
+    things += [one for one in inner.values() if isinstance(one, dict)] if isinstance(inner, dict) else []
+    words = [
+        next((text for name in _VALUES if isinstance(text := one.get(name), str) and text), "")
+        for one in things
+    ]
+    found = [cut(one_line(word), _VALUE_CHARS) for word in words if word]
+    more = ["…"] if len(found) > _VALUES_ITEMS else []
+    return f"{main.type}: {', '.join([*found[:_VALUES_ITEMS], *more])}" if found else ""
 
 
 def take_text(main: Taking, takings: list[Taking], text: Any, draft: Draft) -> None:
@@ -46,13 +69,13 @@ def take_text(main: Taking, takings: list[Taking], text: Any, draft: Draft) -> N
         pairs = (
             ("name", first.get("headline")),
             ("description", first.get("description")),
-            ("lang", next(iter(blocks), "")),
+            ("lang", stix_language(next(iter(blocks), ""))),
         )
         main.taken |= {name for name, value in pairs if main.thing.get(name) == value}
     for one in takings:
         if one.type == "language-content" and one.thing.get("object_ref") == main.id:
             contents = one.thing.get("contents")
-            if isinstance(contents, dict) and set(contents) <= set(blocks):
+            if isinstance(contents, dict) and set(contents) <= {stix_language(tag) for tag in blocks}:
                 one.taken.add("contents")
 
 

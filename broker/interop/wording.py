@@ -1,9 +1,10 @@
-"""Text of a source, made fit for a bulletin: what is harmless is mended, what deceives is refused.
+"""Text of a source, made fit for a bulletin: what it may not carry is taken out, by name.
 
 Bulletins take NFC text without hidden characters (`broker.protocol.text`). Other programs write CR, tabs,
-indentation, byte order marks and zero-width spaces without meaning anything by them, so these are mended.
-Controls that reorder text (U+202A–E, U+2066–9) can make a name or an order read otherwise than it is stored
-(CVE-2021-42574): nobody can say which reading was meant, so they are refused.
+indentation, byte order marks and zero-width spaces without meaning anything by them. Programs for Urdu,
+Arabic and Hebrew put whole texts between controls of direction (U+202A–C, U+2066–9); whoever shows a bulletin
+gives each text its own direction, so nothing is lost with them. Overrides (U+202D, U+202E) are rare, and with
+them a text reads otherwise than it is written (CVE-2021-42574): they go too, and the poster is told to look.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from broker.protocol.text import check_text, normalise
 
-_REORDERS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _BREAKS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _JOINERS: Final = "\u200c\u200d"
 _SEEN: Final = frozenset("\n\u200e\u200f\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
@@ -24,56 +24,60 @@ _MARKS_CHARS: Final = 16
 """How far to look back over vowel marks for their letter: without a bound, joiners behind a long run of marks
 would cost the square of its length.
 """
+_LOOSE_ENDS: Final = f" \n\u00a0{_JOINERS}"
+"""At the end of a cut text: a joiner that joins nothing any more is refused."""
 UNKNOWN_LANGUAGE: Final = "und"
 _TAG: Final = re.compile(
     r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|[0-9]{3}))?(?:[-_].*)?", re.IGNORECASE | re.ASCII
 )
 _REPLACED: Final = frozenset({"Cn", "Co", "Cs"})
 """Categories that stand for a letter that cannot be known: U+FFFD shows the place."""
+Loss: TypeAlias = Literal["override", "direction", "hidden", "unknown"]
+"""What a character that had to go did: put letters in another order, gave text a direction, was not seen, or
+stood for a letter that nobody knows.
+"""
+_OVERRIDES: Final = "\u202d\u202e"
+_DIRECTIONS: Final = "\u202a\u202b\u202c\u2066\u2067\u2068\u2069\u061c"
 
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """A text that a bulletin takes, and the code points that had to go (`U+200B`), each once."""
+    """A text that a bulletin takes, and the characters that had to go, each once, with what each did."""
 
     text: str
-    removed: tuple[str, ...] = ()
+    lost: tuple[tuple[str, Loss], ...] = ()
 
 
 def mend(raw: str) -> Mended:
-    """Give `raw` as a bulletin takes it: LF, spaces for tabs, NFC, nothing hidden.
-
-    Raises ValueError, which names code point and place, for a control that reorders text.
-    """
+    """Give `raw` as a bulletin takes it: LF, spaces for tabs, NFC, nothing hidden."""
     text = normalise(_BREAKS.sub("\n", raw).replace("\t", " "))
     if check_text(text) is None:
         return Mended(text)
-    if found := _REORDERS.search(text):
-        line, column = (
-            text.count("\n", 0, found.start()) + 1,
-            found.start() - text.rfind("\n", 0, found.start()),
-        )
-        raise ValueError(
-            f"U+{ord(found[0]):04X} at line {line}, column {column} changes the order of reading"
-        )
-    kept: list[str] = []
-    removed: dict[str, None] = {}
-    for n, character in enumerate(text):
+    lost: dict[str, Loss] = {}
+    seen: list[str] = []
+    for character in text:
         category = unicodedata.category(character)
         if category in _REPLACED:
-            kept.append("\ufffd")
-        elif character in _JOINERS:
-            if _joins(kept, character, text[n + 1 : n + 2]):
-                kept.append(character)
-                continue
-        elif character in _SEEN or category not in ("Cc", "Cf"):
+            seen.append("\ufffd")
+            lost[character] = "unknown"
+        elif character in _SEEN or character in _JOINERS or category not in ("Cc", "Cf"):
+            seen.append(character)
+        else:
+            lost[character] = _loss(character)
+    # Joiners last: whether one joins is a matter of what stands beside it once the rest has gone.
+    kept: list[str] = []
+    for n, character in enumerate(seen):
+        if character in _JOINERS and not _joins(kept, character, "".join(seen[n + 1 : n + 2])):
+            lost[character] = "hidden"
+        else:
             kept.append(character)
-            continue
-        removed[f"U+{ord(character):04X}"] = None
-    mended = normalise("".join(kept))
-    if reason := check_text(mended):
-        raise ValueError(reason)
-    return Mended(mended, tuple(removed))
+    return Mended(normalise("".join(kept)), tuple(lost.items()))
+
+
+def _loss(character: str) -> Loss:
+    if character in _OVERRIDES:
+        return "override"
+    return "direction" if character in _DIRECTIONS else "hidden"
 
 
 def one_line(text: str) -> str:
@@ -83,7 +87,7 @@ def one_line(text: str) -> str:
 
 def cut(text: str, most: int) -> str:
     """Give `text` in at most `most` characters; an ellipsis shows that there was more."""
-    return text if len(text) <= most else normalise(text[: most - 1].rstrip() + "…")
+    return text if len(text) <= most else normalise(text[: most - 1].rstrip(_LOOSE_ENDS) + "…")
 
 
 def language_tag(raw: str) -> str:

@@ -61,7 +61,7 @@ def _protected(it: Any) -> Iterable[Problem]:
     for n, subject in enumerate(it.subjects):
         if isinstance(subject, Person) and subject.protected and it.marking in OPEN_MARKINGS:
             yield Problem(
-                "/marking", f"TLP:AMBER or narrower, because subject {n} is a {subject.role}", it.marking
+                "/marking", f"TLP:AMBER or narrower, because /subjects/{n} is a {subject.role}", it.marking
             )
 
 

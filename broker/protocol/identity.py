@@ -77,7 +77,7 @@ class Identity:
                     "/keys",
                     "a signing key in force",
                     "none",
-                    "make one with `harkara keys` and send the new card",
+                    "make one with `harkara keys rotate` and send the new card",
                 ),
             )
         return max(usable, key=lambda own: own.not_after).key  # type: ignore[return-value]

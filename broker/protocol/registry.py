@@ -126,7 +126,7 @@ class Registry:
                     "/signatures/0/keyid",
                     "a key in force",
                     key.kid.hex(),
-                    "make a new card with `harkara keys`",
+                    "make a new card with `harkara keys rotate`",
                 ),
             )
 

@@ -32,6 +32,19 @@ measured.
 """
 _ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 """The only way that a surrogate comes in, paired or alone: UTF-8 has none."""
+_NOT_JSON: Final = (
+    ("Expecting value", "no value"),
+    ("Expecting property name", "no name in double quotes"),
+    ("Illegal trailing comma before end of object", "no name in double quotes"),
+    ("Illegal trailing comma", "no value"),
+    ("Expecting ':'", "no colon after a name"),
+    ("Expecting ','", "no comma before the next member"),
+    ("Unterminated string", "a text without an end"),
+    ("Invalid control character", "a control character in a text"),
+    ("Invalid", "an escape that JSON does not have"),
+    ("Extra data", "more than one"),
+)
+"""The beginning of Python's sentence, and ours."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -100,7 +113,8 @@ def _parse(decoder: json.JSONDecoder, text: str) -> object:
     try:
         return decoder.decode(text)
     except json.JSONDecodeError as why:
-        _refuse("", "one JSON document", f"{why.msg} at line {why.lineno}, column {why.colno}", "")
+        found = next((words for begins, words in _NOT_JSON if why.msg.startswith(begins)), "no JSON")
+        _refuse("", "one JSON document", f"{found} at line {why.lineno}, column {why.colno}", "")
     except ValueError:  # an integer of thousands of digits, which Python declines to read
         raise _UnlikelyError from None
 

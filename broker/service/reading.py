@@ -189,9 +189,9 @@ class Reading:
             if cursor.at > end or (there is not None and not hmac.compare_digest(there, cursor.chain)):
                 raise RolledBack(
                     "the inbox has another history than this reader holds: keep it, and call the operator",
-                    Problem(
-                        "/chain", there.hex() if there else f"an inbox of {end} items", cursor.chain.hex()
-                    ),
+                    Problem("/chain", there.hex(), cursor.chain.hex())
+                    if there is not None
+                    else Problem("/at", f"a number of at most {end}", str(cursor.at)),
                 )
             if there is None:
                 raise CursorNotOurs(

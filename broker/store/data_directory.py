@@ -18,8 +18,8 @@ from broker.errors import UnsafeConfiguration
 
 SOCKET_PATH_LIMIT_BYTES = 100
 """The system takes 108 bytes on Linux and 104 on macOS, with the terminator."""
-LOCK_WAIT_S = 3.0
-"""How long to wait for a server that is going down with its broker."""
+LOCK_WAIT_S = 10.0
+"""How long to wait for a server that is going down with its broker: a moment, on a busy machine more."""
 _LOCK_PAUSE_S = 0.05
 
 

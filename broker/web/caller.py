@@ -29,6 +29,7 @@ from broker.protocol import times
 from broker.protocol.card import Card, PublicKey
 from broker.protocol.limits import READ_AGE_US, SECOND_US
 from broker.protocol.registry import Registry
+from broker.web import signature_words
 from broker.web.nonces import Nonces
 from broker.web.query import TARGET
 from broker.web.target import Target, normalise_authority
@@ -91,10 +92,8 @@ class Callers:
             # them.
             verifier.verify(_Message(request, target, self.scheme), require_components=needed, body=body)
         except HTTPMessageSignaturesException as why:
-            raise BadSignature(
-                "the request's signature does not verify",
-                Problem("/signature", "one RFC 9421 signature over this request", shorten(str(why))),
-            ) from None
+            found = signature_words.problem(str(why))
+            raise BadSignature("the request's signature does not verify", found) from None
         self._nonces.use(verifier.member, verifier.nonce, now)
         # Last: neither a forged read nor one that is played again is at the agency's expense.
         self._charge(verifier.member)

@@ -7,7 +7,7 @@
 - When the broker stops, a request whose body is still arriving is read to its end.
 
 It leans on aiohttp's `RequestHandler` in five places, each beside the test that fails when aiohttp changes:
-`connection_made`, `data_received`, `close`, `handle_error`, `finish_response`.
+`connection_made`, `data_received`, `close`, `handle_error`, `finish_response`; and a request's `_cache`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from typing import Any, cast
 from uuid import uuid4
 
 import structlog
-from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from broker.errors import HarkaraError, Malformed, Problem, RateLimited, RequestTimeout
-from broker.web import problems
+from broker.web import problems, unreadable
 from broker.web.limits import Limits
 from broker.web.request_id import request_id_of
 
@@ -140,6 +139,9 @@ class Connection(web.RequestHandler):
             resp.force_close()
         if self._draining:
             resp.force_close()
+        if request.version not in (HttpVersion10, HttpVersion11):
+            # It is refused by now. aiohttp would begin the answer with the version that was asked for.
+            request._cache["version"] = HttpVersion11
         size = len(resp.body) if isinstance(resp, web.Response) and isinstance(resp.body, bytes) else 0
         try:
             async with asyncio.timeout(
@@ -167,7 +169,7 @@ class Connection(web.RequestHandler):
         if status < 500:
             log.info("refused", request_id=request_id, code=Malformed.code, status=400)
             self._refused(Malformed.code)
-            answer = problems.response(_unreadable(exc, self._limits), request_id)
+            answer = problems.response(unreadable.refusal(exc, self._limits), request_id)
         else:
             log.error("fault", request_id=request_id, exc_info=exc)
             self._refused(problems.INTERNAL)
@@ -213,13 +215,6 @@ def connection_of(request: web.BaseRequest) -> Connection:
     if not isinstance(request.protocol, Connection):
         raise TypeError("not one of our connections")
     return request.protocol
-
-
-def _unreadable(exc: BaseException | None, limits: Limits) -> Malformed:
-    if isinstance(exc, LineTooLong):
-        most = f"lines of at most {limits.request_line_bytes} bytes"
-        return Malformed("a line of the request's head is too long", Problem("", most, "a longer one"))
-    return Malformed("not an HTTP/1.1 request", Problem("", "RFC 9112", "bytes that are not"))
 
 
 def cut_when_unread(transport: asyncio.Transport, seconds: float) -> None:

@@ -21,6 +21,7 @@ from broker.store import names
 from broker.store.head import pack_head, unpack_head
 from tests.client.conftest import Broker, drain
 from tests.exchange_fixtures import ANF, FIA, ISLAMABAD, MOI
+from tests.waiting import HANG_S, until
 
 
 def store_of(broker: Broker) -> Any:
@@ -36,8 +37,13 @@ async def post(broker: Broker, count: int, **options: Any) -> list[str]:
             text = {"en": {"headline": f"Report {number}"}}
             found.append((await fia.post(broker.document(text=text), **options)).id)
             # Not by reading: the broker would have the bodies in memory.
-            await broker.service.reading.wait(ISLAMABAD, number - 1, 10)
+            await broker.service.reading.wait(ISLAMABAD, number - 1, HANG_S)
+    await until(lambda: _all_is_routed(broker))  # to the others as well
     return found
+
+
+async def _all_is_routed(broker: Broker) -> bool:
+    return (await broker.service.store.routing.lag()).entries == 0
 
 
 async def read(broker: Broker, member: str = ISLAMABAD, **options: Any) -> list[FeedItem]:

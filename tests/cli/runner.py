@@ -17,7 +17,7 @@ from broker.cli.main import harkara
 from tests.stores import without_settings
 
 PROGRAM = [sys.executable, "-c", "from broker.cli.main import main; main()"]
-SECONDS = 40
+SECONDS = 120
 """Longer than any command takes on a loaded machine; below the time limit of a test."""
 
 

@@ -74,8 +74,37 @@ def test_keys_that_the_registry_does_not_have_yet_are_a_warning(world: World) ->
     must("keys", "rotate", "mine/pk.fia.key", "--card", "mine/pk.fia.card.json")
     done = world.must("pk.fia", "doctor", "--identity", "mine/pk.fia.key", "--json")
     assert outcomes(done.json)["key"] == "warn"
-    assert "registry add mine/pk.fia.card.json --data exchange" in cures(done)[0]
+    assert "harkara keys card mine/pk.fia.card.json" in cures(done)[0]
     assert "--drop-keys" not in cures(done)[0]
+    operator = ("--identity", "mine/pk.fia.key", "--data", world.home / "exchange")
+    (cure,) = [
+        each["cure"]
+        for each in world.must("pk.fia", "doctor", *operator, "--json").json
+        if each["check"] == "key"
+    ]
+    assert f"registry add mine/pk.fia.card.json --data {world.home / 'exchange'}" in cure
+    assert "--drop-keys" not in cure
+
+
+@pytest.mark.parametrize(
+    ("arguments", "check"),
+    [
+        pytest.param(["--url", "http://127.0.0.1:9"], "broker", id="no-broker-here"),
+        pytest.param(["--url", "http://localhost:9"], "broker", id="no-broker-by-name"),
+        pytest.param(["--url", "http://[::1]:9"], "broker", id="no-broker-by-ipv6"),
+        pytest.param(["--identity", "nobody/pk.nobody.key"], "key", id="a-stranger"),
+    ],
+)
+def test_an_agency_is_given_nothing_to_run_that_only_an_operator_can(
+    world: World, arguments: list[str], check: str
+) -> None:
+    must("keys", "new", "pk.nobody", "--exchange", world.home / "exchange/exchange.json", "--out", "nobody")
+    done = world.call("pk.fia", "doctor", "--json", *arguments)
+    (cure,) = [each["cure"] for each in json.loads(done.out) if each["check"] == check]
+    assert "# ask the operator of your exchange" in cure
+    to_run = [line for line in cure.splitlines() if not line.startswith("#")]
+    assert to_run
+    assert not [line for line in to_run if "--data" in line or "harkara serve" in line or "registry" in line]
 
 
 def test_a_stranger_is_not_known(world: World) -> None:

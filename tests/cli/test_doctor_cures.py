@@ -11,8 +11,8 @@ import datetime as dt
 import json
 import os
 import re
+import shlex
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,6 +25,7 @@ import redis
 from tests.cli.doctor_world import Authority, Desk, executable, of, program_directory
 from tests.cli.runner import call, must
 from tests.cli.world import World, make_exchange, running, served
+from tests.ports import free_port
 from tests.stores import Server
 
 EVERYTHING = ("--originate", "all", "--receive", "all", "--marking", "TLP:RED")
@@ -68,10 +69,34 @@ def own(tmp_path: Path) -> Desk:
     return Desk(home, {"HARKARA_STATE": str(tmp_path / "state"), "HARKARA_OPS": "127.0.0.1:0"})
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+READERS = pytest.mark.parametrize("reader", ["agency", "operator"])
+"""Who asks: an agency, or one that has the directory of the exchange beside it and names it."""
+
+
+def asking(home: Path, reader: str) -> tuple[str, ...]:
+    return ("--data", str(home / "exchange")) if reader == "operator" else ()
+
+
+def operator_takes(fia: Desk, cure: str, *flags: str) -> None:
+    """Do what an agency's cure says that the operator is asked: the card is the last word of the cure."""
+    card = shlex.split(cure.splitlines()[-1])[-1]
+    publish(fia, "add", str(fia.home / card), *flags)
+
+
+def publish(fia: Desk, *change: str) -> None:
+    exchange = fia.home / "exchange"
+    must("registry", *change, "--data", exchange)
+    must("registry", "sign", "--data", exchange)
+    must("registry", "publish", "--data", exchange, **fia.variables)
+
+
+def healed_by_both(fia: Desk, desk: Desk, cure: str, reader: str, *flags: str) -> list[object]:
+    """Run a cure as it stands; an agency's needs the operator, who was asked, too."""
+    if reader == "agency":
+        desk.shell(cure)
+        operator_takes(fia, cure, *flags)
+        cure = ""
+    return desk.healed(cure, *asking(fia.home, reader))
 
 
 # --- the clock ---------------------------------------------------------------------------------------
@@ -116,44 +141,58 @@ def test_a_clock_that_is_off(fia: Desk, tmp_path: Path, seconds: int, program: s
     ("agency", "read_before"),
     [pytest.param("pk.anf", True, id="registry-known"), pytest.param("pk.asf", False, id="registry-unknown")],
 )
-def test_a_key_that_is_not_the_agencys(fia: Desk, tmp_path: Path, agency: str, read_before: bool) -> None:
+@READERS
+def test_a_key_that_is_not_the_agencys(
+    fia: Desk, tmp_path: Path, agency: str, read_before: bool, reader: str
+) -> None:
+    must("keys", "card", fia.home / agency / f"{agency}.key", "--out", tmp_path / "before.card.json")
     if read_before:
         with_right_key = fia.having(HARKARA_IDENTITY=str(fia.home / agency / f"{agency}.key"))
         must("feed", **with_right_key.variables)
     must("keys", "new", agency, "--exchange", fia.home / "exchange/exchange.json", "--out", tmp_path / "new")
     desk = fia.having(HARKARA_IDENTITY=str(tmp_path / "new" / f"{agency}.key"))
-    wrong = desk.fault("key")
+    wrong = desk.fault("key", *asking(fia.home, reader))
     assert agency in wrong["seen"]
     assert ("has for" in wrong["seen"]) == read_before
-    assert of(desk.healed(wrong["cure"]), "key")["outcome"] == "pass"
+    assert "--drop-keys" in wrong["cure"]
+    healed = healed_by_both(fia, desk, wrong["cure"], reader, "--drop-keys")
+    assert of(healed, "key")["outcome"] == "pass"
+    publish(fia, "add", str(tmp_path / "before.card.json"), "--drop-keys")  # as it was, for other tests
 
 
-def test_a_card_that_has_expired(fia: Desk, tmp_path: Path) -> None:
-    place = tmp_path / "late"
-    exchange = fia.home / "exchange"
-    must("keys", "new", "pk.late", "--exchange", exchange / "exchange.json", "--valid", "1s", "--out", place)
-    must("registry", "add", place / "pk.late.card.json", "--data", exchange, *EVERYTHING)
+@READERS
+def test_a_card_that_has_expired(
+    fia: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    agency = f"pk.late-{reader}"
+    place, exchange, real = tmp_path / "late", fia.home / "exchange", time.time_ns
+    with monkeypatch.context() as then:  # two hours ago, for an hour
+        then.setattr(time, "time_ns", lambda: real() - 2 * 3_600 * 10**9)
+        there = exchange / "exchange.json"
+        must("keys", "new", agency, "--exchange", there, "--valid", "1h", "--out", place)
+        must("registry", "add", place / f"{agency}.card.json", "--data", exchange, *EVERYTHING)
     must("registry", "sign", "--data", exchange)
     must("registry", "publish", "--data", exchange, **fia.variables)
-    time.sleep(1.1)
-    desk = fia.having(HARKARA_IDENTITY=str(place / "pk.late.key"))
-    wrong = desk.fault("card")
-    assert "pk.late" in wrong["seen"]
+    desk = fia.having(HARKARA_IDENTITY=str(place / f"{agency}.key"))
+    wrong = desk.fault("card", *asking(fia.home, reader))
+    assert agency in wrong["seen"]
     assert "expired" in wrong["seen"]
-    assert {each["outcome"] for each in desk.healed(wrong["cure"])} == {"pass"}
+    healed = healed_by_both(fia, desk, wrong["cure"], reader)
+    assert {of(healed, check)["outcome"] for check in ("card", "key", "inbox")} == {"pass"}
 
 
-def test_a_key_that_was_revoked(fia: Desk, tmp_path: Path) -> None:
+@READERS
+def test_a_key_that_was_revoked(fia: Desk, tmp_path: Path, reader: str) -> None:
+    agency = f"pk.lost-{reader}"
     place, exchange = tmp_path / "lost", fia.home / "exchange"
-    must("keys", "new", "pk.lost", "--exchange", exchange / "exchange.json", "--out", place)
-    for change in (["add", str(place / "pk.lost.card.json"), *EVERYTHING], ["revoke", "pk.lost"]):
-        must("registry", *change, "--data", exchange)
-        must("registry", "sign", "--data", exchange)
-        must("registry", "publish", "--data", exchange, **fia.variables)
-    desk = fia.having(HARKARA_IDENTITY=str(place / "pk.lost.key"))
-    wrong = desk.fault("key")
+    must("keys", "new", agency, "--exchange", exchange / "exchange.json", "--out", place)
+    publish(fia, "add", str(place / f"{agency}.card.json"), *EVERYTHING)
+    publish(fia, "revoke", agency)
+    desk = fia.having(HARKARA_IDENTITY=str(place / f"{agency}.key"))
+    wrong = desk.fault("key", *asking(fia.home, reader))
     assert "revoked" in wrong["seen"]
-    assert {each["outcome"] for each in desk.healed(wrong["cure"])} == {"pass"}
+    healed = healed_by_both(fia, desk, wrong["cure"], reader)
+    assert {of(healed, check)["outcome"] for check in ("key", "inbox")} == {"pass"}
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
@@ -186,16 +225,20 @@ def let_registry_expire(data: Path, *how: str, **variables: str) -> None:
     time.sleep(1.1)
 
 
-@pytest.mark.parametrize("asking", ["agency", "operator"])
-def test_a_registry_that_is_stale(fia: Desk, asking: str) -> None:
+@pytest.mark.parametrize("reader", ["agency", "operator", "operator-alone"])
+def test_a_registry_that_is_stale(fia: Desk, reader: str) -> None:
     let_registry_expire(fia.home / "exchange", **fia.variables)
-    if asking == "agency":
-        desk, arguments = fia, ()
-    else:
-        desk, arguments = fia.having(HARKARA_IDENTITY=""), ("--data", str(fia.home / "exchange"))
+    desk = fia.having(HARKARA_IDENTITY="") if reader == "operator-alone" else fia
+    arguments = asking(fia.home, reader.partition("-")[0])
     wrong = desk.fault("registry", *arguments)
     assert "expired" in wrong["seen"]
-    assert of(desk.healed(wrong["cure"], *arguments), "registry")["outcome"] == "pass"
+    cure = wrong["cure"]
+    if reader == "agency":
+        assert "# ask the operator of your exchange to renew the registry" in cure
+        publish(fia, "renew")
+        assert "FAIL" not in desk.shell(cure).stdout
+        cure = ""
+    assert of(desk.healed(cure, *arguments), "registry")["outcome"] == "pass"
 
 
 def test_a_registry_that_is_stale_while_no_broker_runs(enrolled: Path) -> None:
@@ -270,13 +313,30 @@ def _store_made_less_durable(own: Desk, data: Path) -> None:
 # --- the way to the broker ---------------------------------------------------------------------------
 
 
-def test_a_broker_that_cannot_be_reached(own: Desk) -> None:
-    identity = own.home / "pk.fia/pk.fia.key"
-    desk = own.having(HARKARA_URL=f"http://127.0.0.1:{free_port()}", HARKARA_IDENTITY=str(identity))
-    wrong = desk.fault("broker")
+@READERS
+def test_a_broker_that_cannot_be_reached(own: Desk, tmp_path: Path, reader: str) -> None:
+    identity, where = own.home / "pk.fia/pk.fia.key", f"127.0.0.1:{free_port()}"
+    desk = own.having(HARKARA_URL=f"http://{where}", HARKARA_IDENTITY=str(identity))
+    wrong = desk.fault("broker", *asking(own.home, reader))
     assert desk.variables["HARKARA_URL"] in wrong["seen"]
-    with desk.serving(wrong["cure"]):
-        assert {each["outcome"] for each in desk.healed("")} == {"pass"}
+    if reader == "operator":
+        with desk.serving(wrong["cure"]):
+            assert {each["outcome"] for each in desk.healed("")} == {"pass"}
+        return
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    executable(
+        tools / "curl", 'test "$1" = --verbose && harkara request GET /livez --url "${2%/livez}" > /dev/null'
+    )
+    here = desk.having(PATH=f"{tools}{os.pathsep}{program_directory(desk.home)}{os.pathsep}/bin")
+    with pytest.raises(AssertionError, match="no broker answers"):
+        here.shell(wrong["cure"])  # nobody is there
+    with running(
+        "serve", "--data", own.home / "exchange", "--listen", where, "--ops", "127.0.0.1:0"
+    ) as broker:
+        broker.wait_for("Serving")
+        assert {each["outcome"] for each in here.healed(wrong["cure"])} == {"pass"}
+        broker.end()
 
 
 def test_a_certificate_of_an_authority_that_is_not_known(
@@ -366,7 +426,8 @@ def test_a_place_ahead_of_the_inbox_since_the_store_was_lost(own: Desk) -> None:
     with served(data) as url:
         desk = desk.having(HARKARA_URL=url)
         wrong = desk.fault("place")
-        assert "screen has read up to number 1" in wrong["seen"]
+        assert "screen has read up to number 1, and the inbox is shorter" in wrong["seen"]
+        assert "/at: expected a number of at most 0, got 1" in wrong["seen"]
         assert {each["outcome"] for each in desk.healed(wrong["cure"])} == {"pass"}
 
 
@@ -376,6 +437,7 @@ def test_a_place_in_another_history_of_the_inbox(fia: Desk) -> None:
     fields = json.loads(place.read_text())
     place.write_text(json.dumps(fields | {"chain": "00" * 32}))
     wrong = fia.fault("place")
+    assert "another history" in wrong["seen"]
     assert {each["outcome"] for each in fia.healed(wrong["cure"])} == {"pass"}
 
 

@@ -5,7 +5,6 @@ a broker.
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.cli.runner import every_command
 from tests.contract.readme_examples import commands, script
+from tests.ports import free_port
 
 ORDER = (
     "init",
@@ -46,19 +46,13 @@ ORDER = (
     "registry epoch",
 )
 """Each begins with what those before it left. `serve` runs beside those after it."""
-SECONDS = 170
+SECONDS = 400
 """Some forty programs are started one after the other: ten seconds on a machine that is idle."""
 
 
 def example_of(name: str) -> str:
     example = next(command for found, command in every_command() if found == name).example  # type: ignore[attr-defined]
     return f"{example} &" if name == "serve" else example
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_every_command_but_the_demo_has_its_place_in_the_story() -> None:

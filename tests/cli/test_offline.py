@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from broker.protocol import dsse
+from broker.protocol import dsse, limits, times
 from broker.protocol.admission import read_post
 from broker.protocol.bulletin import read_bulletin
 from broker.protocol.vocabulary import CATEGORIES
+from broker.service.clock import now
 from tests.cli.runner import call, must
 
 FIA = "fia/pk.fia.key"
@@ -150,7 +151,8 @@ def test_a_stranger_is_not_authentic(short: Any) -> None:
 
 def test_a_key_revoked_since_proves_nothing_without_a_stamp(short: Any) -> None:
     post = signed(short)
-    must("registry", "revoke", "pk.fia", "--data", "exchange", "--since", "2026-01-01T00:00:00Z")
+    yesterday = times.format(now() - limits.DAY_US)
+    must("registry", "revoke", "pk.fia", "--data", "exchange", "--since", yesterday)
     must("registry", "sign", "--data", "exchange")
     must("registry", "publish", "--data", "exchange", "--offline")
     done = call("verify", "-", "--registry", REGISTRY, given=post)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from broker.cli import refusals
 from broker.cli.refusals import MisuseError
 from broker.errors import HarkaraError, Malformed, Problem, RateLimited, family
-from tests.cli.runner import PROGRAM, call, environment, program
+from tests.cli.runner import PROGRAM, SECONDS, call, environment, program
 
 
 def shell(line: str) -> subprocess.CompletedProcess[str]:
@@ -22,7 +23,7 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         env=environment(),
-        timeout=40,
+        timeout=SECONDS,
         check=False,
     )
 
@@ -52,6 +53,81 @@ def test_a_refusal_in_json_holds_everything(capsys: pytest.CaptureFixture[str]) 
     assert (found["code"], found["exit_code"], found["retry_after"]) == ("rate-limited", 3, 2.5)
     assert found["within"] == "/statement/payload"
     assert len(found["errors"]) == 50
+
+
+@pytest.mark.parametrize(
+    ("detail", "problem", "times"),
+    [
+        pytest.param(
+            "/a: expected a text, got 1", Problem("/a", "a text", "1", "quote it"), 1, id="said already"
+        ),
+        pytest.param(
+            "expected JSON, got a list", Problem("", "JSON", "a list"), 1, id="said without a place"
+        ),
+        pytest.param("expected a text", Problem("/a", "a text", "1"), 2, id="half said"),
+        pytest.param("/b: expected a text, got 1", Problem("/a", "a text", "1"), 2, id="of another place"),
+        pytest.param("no", Problem("/a", "a text", "1"), 1, id="said nowhere"),
+    ],
+)
+def test_one_problem_is_said_once(
+    detail: str, problem: Problem, times: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusals.tell(Malformed(detail, problem), as_json=False)
+    told = capsys.readouterr().err
+    assert told.count(problem.expected) == times
+    assert problem.got in told
+    assert problem.pointer in told
+    assert problem.hint in told
+    brief = refusals.brief(Malformed(detail, problem))
+    assert brief.count(problem.expected) == times
+    assert problem.got in brief
+
+
+def test_two_problems_are_both_listed_though_the_words_say_the_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    both = Problem("/a", "a text", "1"), Problem("/b", "a number", "x")
+    refusals.tell(Malformed("/a: expected a text, got 1 (and 1 more)", *both), as_json=False)
+    told = capsys.readouterr().err
+    assert "  /a\n" in told
+    assert "  /b\n" in told
+
+
+def test_a_problem_without_a_place_has_no_line_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    refusals.tell(RateLimited("too much", Problem("", "64 MiB a minute", "more")), as_json=False)
+    assert [line.strip().split()[0] for line in capsys.readouterr().err.splitlines()] == [
+        "harkara:",
+        "expected",
+        "got",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(
+            ["keys", "card", "broken.json"], "no name in double quotes at line 1, column 2", id="card"
+        ),
+        pytest.param(
+            ["registry", "show", "--data", "exchange"], "no name in double quotes at line 1", id="registry"
+        ),
+        pytest.param(
+            ["keys", "new", "pk.fia", "--exchange", "exchange/exchange.json", "--desk", "x", "--phone", "12"],
+            "E.164",
+            id="phone",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_or_flag_is_said_once_and_in_plain_words(
+    exchange: Path, arguments: list[str], said: str
+) -> None:
+    for name in ("broken.json", "exchange/registry.json"):
+        Path(name).write_text("{'a': 1}")
+    done = call(*arguments)
+    assert done.code != 0
+    assert done.err.count(said) == 1
+    assert done.err.count("got ") == 1
+    assert "Expecting" not in done.err
 
 
 def test_many_problems_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,9 +181,19 @@ def test_an_output_that_is_closed_is_no_failure() -> None:
 
 
 def test_a_reader_that_has_gone_is_no_failure_that_anybody_hears_of() -> None:
-    done = shell("(sleep 1; harkara draft other; echo $? >&2) | true")
-    assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1] == "141"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*PROGRAM, "draft", "other"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        timeout=SECONDS,
+        check=False,
+    )
+    os.close(writing)
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == 141
 
 
 def test_json_is_asked_for_by_variable_too() -> None:

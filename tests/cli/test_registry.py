@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import stat
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from broker.cli.identity_files import checked_card
+from broker.cli.trust_files import as_file
 from broker.protocol import dsse
+from broker.protocol.identity import read_identity
+from broker.protocol.keys import SealingKey
 from tests.cli.runner import call, must
 
 NEXT = Path("exchange/registry-next.json")
@@ -218,6 +224,54 @@ def test_what_cannot_be_done_is_told(
     done = call("registry", *arguments, "--data", exchange)
     assert (done.code, done.out) == (code, ""), done.err
     assert said in done.err
+
+
+@pytest.mark.parametrize(
+    ("ago_hours", "refused"),
+    [
+        pytest.param(1, False, id="an-hour-left"),
+        pytest.param(-4_000, False, id="valid-only-later"),
+        pytest.param(3, True, id="expired-an-hour-ago"),
+        pytest.param(48, True, id="expired-long-ago"),
+    ],
+)
+def test_a_card_whose_keys_have_expired_is_refused(
+    exchange: Path, monkeypatch: pytest.MonkeyPatch, ago_hours: int, refused: bool
+) -> None:
+    there, real = exchange / "exchange.json", time.time_ns
+    with monkeypatch.context() as then:
+        then.setattr(time, "time_ns", lambda: real() - ago_hours * 3_600 * 10**9)
+        must("keys", "new", "pk.fia", "--exchange", there, "--valid", "2h", "--out", "fia")
+    done = call("registry", "add", "fia/pk.fia.card.json", "--data", exchange, "--receive", "all", "--json")
+    assert done.code == (3 if refused else 0), done.err
+    assert refused == (not (exchange / "registry-next.json").exists())
+    if refused:
+        found = done.refusal
+        assert found["code"] == "expired-key"
+        assert "signing keys of pk.fia have expired" in found["detail"]
+        assert "keys rotate" in found["errors"][0]["hint"]
+
+
+def test_a_card_with_one_use_that_has_expired_is_refused_too(
+    exchange: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    must("keys", "new", "pk.fia", "--exchange", exchange / "exchange.json", "--valid", "2h", "--out", "fia")
+    identity = read_identity(Path("fia/pk.fia.key").read_bytes())
+    ends = min(key.not_after for key in identity.keys)
+    short = replace(
+        identity,
+        keys=tuple(
+            replace(key, not_after=ends - 3_600_000_000) if isinstance(key.key, SealingKey) else key
+            for key in identity.keys
+        ),
+    )
+    card = checked_card(short, {"en": "x"}, None)
+    Path("short.card.json").write_bytes(as_file(card.envelope))
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 90 * 60 * 10**9)
+    done = call("registry", "add", "short.card.json", "--data", exchange, "--receive", "all")
+    assert (done.code, done.out) == (3, "")
+    assert "sealing keys of pk.fia have expired" in done.err
 
 
 def test_the_card_of_another_exchange_is_refused(exchange: Path) -> None:

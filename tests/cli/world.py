@@ -25,8 +25,8 @@ AGENCIES = {
     "pk.asf": ("other", "drug-smuggling"),
 }
 """What each may originate and receive."""
-READY_S = 30
-END_S = 20
+READY_S = 60
+END_S = 60
 """How long a program may take to begin and to end. Generous: the machine may be busy with other tests."""
 
 

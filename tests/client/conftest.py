@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from broker.web.listener import listening
 from tests.client.relay import Relay, relaying
 from tests.exchange_fixtures import FIA, TestExchange, bulletin_fields, make_exchange
 from tests.service.conftest import start_service
+from tests.waiting import HANG_S
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Broker:
             "identity": self.exchange.identities[member],
             "registry": self.exchange.registry,
             "state": self.state,
-            "patience": 5.0,
+            "patience": 20.0,
         }
         return Agency.connect(options.pop("url", self.url), **(usual | options))
 
@@ -50,7 +51,7 @@ class Broker:
 
     async def arrived(self, member: str, number: int) -> None:
         """Wait until a member's inbox has an item of this number."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             while True:
                 page = await self.service.reading.page(member, Cursor())
                 if page.items and page.items[-1].number >= number:
@@ -61,15 +62,6 @@ class Broker:
 async def drain(agency: Agency, **options: Any) -> list[FeedItem]:
     """Give what the inbox of an agency has now."""
     return [item async for item in agency.feed(follow=False, **options)]
-
-
-async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait until something holds; fails when it does not come to hold."""
-    for _ in range(int(seconds * 100)):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come to hold")
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ async def test_it_is_read_and_believed_by_those_whom_it_names_and_acknowledged(b
         assert posted.sealed_for == (ISLAMABAD,)
         (item,) = [found async for found in islamabad.feed(count=1, timeout=10)]
         assert isinstance(item, ReceivedBulletin)
+        assert item.bulletin.text is not None
         assert item.bulletin.text["en"].headline == SECRET
         await item.acknowledge("opened")
         (receipt,) = [found async for found in fia.feed(count=1, timeout=10)]

@@ -19,7 +19,7 @@ from broker.client.file_lock import FileLock
 from broker.client.inbox_check import EntryEnd, Position, SeenHead
 from broker.client.outbox import Kept, Outbox, name_of
 from broker.client.place import Place, PlaceFile, place_json, read_place
-from broker.client.private_files import read_secret, remove_unfinished, write
+from broker.client.private_files import make_directory, read_secret, remove_unfinished, write
 from broker.client.state import State, check_consumer, default_state
 from broker.errors import (
     HarkaraError,
@@ -227,6 +227,29 @@ def test_the_state_is_found_where_the_system_keeps_it(
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_state() == tmp_path / ".local" / "state" / "harkara"
     assert State.of(tmp_path, EXCHANGE.id, FIA).outbox.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("there", ["", "harkara", "harkara/exchange", "harkara/exchange/agency"])
+def test_each_directory_that_is_made_is_its_owners_alone_and_others_are_left(
+    tmp_path: Path, there: str
+) -> None:
+    before = tmp_path / there
+    before.mkdir(parents=True, exist_ok=True)
+    before.chmod(0o755)
+    make_directory(tmp_path / "harkara/exchange/agency/outbox")
+    for each in ("harkara", "harkara/exchange", "harkara/exchange/agency", "harkara/exchange/agency/outbox"):
+        made = tmp_path / each
+        if made == before or made in before.parents:
+            continue
+        assert made.stat().st_mode & 0o777 == 0o700, each
+    assert before.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_directory_below_a_file_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file/below"):
+        with pytest.raises(UnsafeConfiguration, match="cannot be made"):
+            make_directory(path)
 
 
 # --- the outbox ---------------------------------------------------------------------------------------------

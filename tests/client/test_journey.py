@@ -5,18 +5,19 @@ from __future__ import annotations
 from broker.client import ReceivedBulletin, ReceivedReceipt
 from tests.client.conftest import Broker, drain
 from tests.exchange_fixtures import FIA, ISLAMABAD
+from tests.waiting import HANG_S
 
 
 async def test_a_bulletin_is_posted_read_answered_and_the_answer_read(broker: Broker) -> None:
     async with broker.connect(FIA) as fia, broker.connect(ISLAMABAD) as police:
         posted = await fia.post(broker.document(), to=[ISLAMABAD])
         assert not posted.repeated
-        (item,) = await drain(police, timeout=5, count=1)
+        (item,) = await drain(police, timeout=HANG_S, count=1)
         assert isinstance(item, ReceivedBulletin)
         assert (item.number, item.originator, item.id) == (1, FIA, posted.id)
         assert not item.redelivered
         receipt = await item.acknowledge("opened")
-        (answer,) = await drain(fia, timeout=5, count=1)
+        (answer,) = await drain(fia, timeout=HANG_S, count=1)
         assert isinstance(answer, ReceivedReceipt)
         assert (answer.id, answer.receipt.kind, answer.originator) == (receipt.id, "opened", ISLAMABAD)
         overview = await fia.receipts(posted.id)

@@ -19,6 +19,7 @@ from broker.service import clock
 from tests.client.conftest import Broker, drain
 from tests.exchange_fixtures import FIA, ISLAMABAD, TestExchange, make_exchange, next_version
 from tests.service.conftest import publish
+from tests.waiting import HANG_S
 
 EXCHANGE = make_exchange()
 NOW = EXCHANGE.now
@@ -131,7 +132,7 @@ async def test_stolen_keys_are_left_for_fresh_ones_though_the_registry_here_is_o
     async with broker.connect(FIA, identity=fresh) as fia, broker.connect(ISLAMABAD) as police:
         posted = await fia.post(broker.document(), to=[ISLAMABAD])
         assert fia.registry().version == broker.exchange.registry.version + 1
-        (item,) = await drain(police, timeout=5, count=1)
+        (item,) = await drain(police, timeout=HANG_S, count=1)
         assert isinstance(item, ReceivedBulletin)
         assert item.id == posted.id
         assert item.evidence.statement.signature.kid == new
@@ -146,7 +147,7 @@ async def test_a_feed_is_read_with_the_fresh_key_when_the_old_one_is_revoked(bro
         )
         await publish(broker.service, changed)
         posted = await fia.post(broker.document(), to=[ISLAMABAD])
-        (item,) = await drain(police, timeout=5, count=1)
+        (item,) = await drain(police, timeout=HANG_S, count=1)
         assert isinstance(item, ReceivedBulletin)
         assert item.id == posted.id
 
@@ -160,13 +161,13 @@ async def test_a_program_that_runs_through_a_rotation_reads_on(broker: Broker, t
         given = {"identity": path, "registry": broker.exchange.registry}
         async with Agency.connect(broker.url, state=broker.state, **given) as police:  # type: ignore[arg-type]
             await fia.post(broker.document(), to=[ISLAMABAD])
-            assert [type(item) for item in await drain(police, timeout=5, count=1)] == [ReceivedBulletin]
+            assert [type(item) for item in await drain(police, timeout=HANG_S, count=1)] == [ReceivedBulletin]
             now = clock.now()
             fresh = rotated(before, start=now - HOUR_US, end=now + 900 * DAY_US)
             path.write_bytes(fresh.document())
             await publish(broker.service, next_version(broker.exchange, identities={ISLAMABAD: fresh}))
             await fia.post(broker.document(severity="Minor"), to=[ISLAMABAD])
-            assert [type(item) for item in await drain(police, timeout=5, count=1)] == [ReceivedBulletin]
+            assert [type(item) for item in await drain(police, timeout=HANG_S, count=1)] == [ReceivedBulletin]
 
 
 async def test_without_a_broker_a_rotated_identity_still_signs(broker: Broker) -> None:

@@ -28,6 +28,7 @@ from broker.service import clock
 from tests.client.conftest import Broker, drain
 from tests.client.relay import Relay
 from tests.exchange_fixtures import ANF, BROKER, FIA, ISLAMABAD, MOI, fixed
+from tests.waiting import HANG_S
 
 
 def outbox(broker: Broker) -> list[Path]:
@@ -80,7 +81,7 @@ async def test_an_answer_that_was_lost_is_asked_for_again_with_the_same_bytes(
     assert posted.repeated
     assert json.loads(lost[0])["id"] == posted.id
     async with broker.connect(ISLAMABAD) as police:
-        assert [item.number for item in await drain(police, timeout=5, count=1)] == [1]
+        assert [item.number for item in await drain(police, timeout=HANG_S, count=1)] == [1]
         assert await drain(police) == []
 
 
@@ -246,7 +247,7 @@ async def test_text_is_normalised_before_it_is_signed(broker: Broker) -> None:
     document = broker.document(text={"en": {"headline": decomposed}})
     async with broker.connect(FIA) as fia, broker.connect(ISLAMABAD) as police:
         await fia.post(document)
-        (item,) = await drain(police, timeout=5, count=1)
+        (item,) = await drain(police, timeout=HANG_S, count=1)
     headline = item.bulletin.text["en"].headline  # type: ignore[union-attr, index]
     assert headline == "Caf\u00e9 at the corner"
 
@@ -287,13 +288,16 @@ async def test_the_audience_is_shown_before_anything_is_sent(broker: Broker) -> 
     assert outbox(broker) == []
 
 
-async def test_a_post_that_the_broker_lost_is_posted_again(broker: Broker, relay: Relay) -> None:
-    async with broker.connect(FIA, url=relay.url) as fia:
+async def test_a_post_that_the_broker_lost_is_posted_again(
+    broker: Broker, relay: Relay, caplog: pytest.LogCaptureFixture
+) -> None:
+    then = clock.now()
+    async with broker.connect(FIA, url=relay.url, clock=lambda: then) as fia:
         first = await fia.post(broker.document())
         second = await fia.post(broker.document(severity="Minor"))
     later = clock.now() + 61_000_000
     relay.refuse = lambda name: 404 if name.endswith(second.id) else None
-    async with broker.connect(FIA, url=relay.url, clock=lambda: min(later, clock.now() + 59_000_000)) as fia:
+    async with broker.connect(FIA, url=relay.url, clock=lambda: then + 59_000_000) as fia:
         assert await fia.recheck() == []  # a minute has not passed
     before = len(relay.asked)
     relay.change = lambda _, body: body
@@ -304,6 +308,7 @@ async def test_a_post_that_the_broker_lost_is_posted_again(broker: Broker, relay
             else (200 if name == f"GET /v1/bulletins/{FIA}/{first.id}" else None)
         )
         assert await fia.recheck() == [second.id]
+    assert [line for line in caplog.messages if second.id in line] == []  # who asked is told by the answer
     assert relay.asked[before:] == [
         f"GET /v1/bulletins/{FIA}/{second.id}",
         f"GET /v1/bulletins/{FIA}/{first.id}",

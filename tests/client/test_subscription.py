@@ -14,6 +14,7 @@ from broker.service import clock
 from tests.client.conftest import Broker, drain
 from tests.client.relay import Relay
 from tests.exchange_fixtures import FIA, ISLAMABAD, MOI, sign_subscription
+from tests.waiting import HANG_S
 
 
 async def test_an_agency_hears_what_it_subscribed_to(broker: Broker) -> None:
@@ -25,7 +26,7 @@ async def test_an_agency_hears_what_it_subscribed_to(broker: Broker) -> None:
         assert await police.subscription() == second
         await fia.post(broker.document())
         await fia.post(broker.document(category="cybercrime"))
-        items = await drain(police, timeout=5, count=1)
+        items = await drain(police, timeout=HANG_S, count=1)
         assert [item.bulletin.category for item in items] == ["cybercrime"]  # type: ignore[union-attr]
         assert (await police.subscribe()).version == 3
 

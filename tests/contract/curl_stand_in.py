@@ -28,7 +28,7 @@ def main() -> int:
     # S310: the scheme is checked above.
     request = urllib.request.Request(asked.url, body, headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             sys.stdout.write(answer.read().decode())
     except urllib.error.HTTPError as refused:
         sys.stderr.write(f"curl: (22) {refused}\n")

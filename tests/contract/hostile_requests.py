@@ -74,6 +74,8 @@ READERS: Final = (FIA, ISLAMABAD, MOI, ANF, BROKER, None)
 """Who signs a read: agencies, a broker (who has no inbox), nobody."""
 TIMES: Final = {"sent", "issued", "onset", "expires", "respond_by"}
 EVENT_BYTES: Final = 64 * 1024
+PATIENCE_S: Final = 90.0
+"""For an answer, or for the broker to begin or end: whoever waits longer waits for ever."""
 
 
 class Target:
@@ -114,7 +116,7 @@ class Target:
                 f"{self.public}/v1/bulletins",
                 data=post_body(statement, address),
                 headers={"Content-Type": "application/json"},
-                timeout=10,
+                timeout=PATIENCE_S,
             )
             assert answer.status_code == 201, answer.text
             found = answer.json()
@@ -124,12 +126,12 @@ class Target:
             f"{self.public}/v1/pair-keys",
             data=keys_body(self.blind.make([ISLAMABAD, MOI])),
             headers={"Content-Type": "application/json"},
-            timeout=10,
+            timeout=PATIENCE_S,
         )
         assert handed_in.status_code == 200, handed_in.text
-        url = f"{self.public}/v1/inbox?wait=10"
+        url = f"{self.public}/v1/inbox?wait=60"
         how = Signed(self.exchange.signing(ISLAMABAD))
-        items = self.session.get(url, headers=sign(how, "GET", url), timeout=20).json()["items"]
+        items = self.session.get(url, headers=sign(how, "GET", url), timeout=PATIENCE_S).json()["items"]
         self.pair_key = dsse.decode64(items[0]["wrap"], "")[:16].hex()
 
     def named(self, label: str) -> list[dict[str, str]]:
@@ -158,12 +160,12 @@ def running_target() -> Iterator[Target]:
         thread = threading.Thread(target=loop.run_until_complete, args=(serve(server.url),))
         thread.start()
         try:
-            assert ready.wait(20), "the broker does not start"
+            assert ready.wait(PATIENCE_S), "the broker does not start"
             target.seed()
             yield target
         finally:
             loop.call_soon_threadsafe(over.set)
-            thread.join(20)
+            thread.join(PATIENCE_S)
             target.session.close()
     loop.close()
 
@@ -241,7 +243,7 @@ def send(target: Target, label: str, case: Any, body: tuple[str, bytes] | None, 
     request = target.session.prepare_request(requests.Request(**kwargs))
     if reader is not None and case.operation.definition.raw["security"]:
         _sign(target, request, reader)
-    response = target.session.send(request, timeout=10, stream=True, allow_redirects=False)
+    response = target.session.send(request, timeout=PATIENCE_S, stream=True, allow_redirects=False)
     try:
         _take(response)
         _check(label, case, request, response)

@@ -93,7 +93,7 @@ class Member:
         self, method: str, target: str, body: bytes | None, headers: dict[str, str]
     ) -> tuple[int, bytes]:
         """Send a request and give status and body."""
-        connection = http.client.HTTPConnection(self.url.netloc, timeout=30)
+        connection = http.client.HTTPConnection(self.url.netloc, timeout=90)
         connection.request(method, target, body, headers)
         answer = connection.getresponse()
         found = answer.status, answer.read()
@@ -230,7 +230,7 @@ class Member:
 
     def arrived(self, number: int) -> dict[str, Any]:
         """Wait until the item `number` is there, and give the whole inbox."""
-        self.read(f"/v1/inbox?after={number - 1}&wait=20")
+        self.read(f"/v1/inbox?after={number - 1}&wait=60")
         return self.inbox()
 
     def packed_inbox(self) -> dict[str, Any]:
@@ -379,7 +379,7 @@ class Member:
     def feed(self, count: int) -> dict[str, Any]:
         """Follow the feed from the beginning until `count` items and a head came, and give them as a page."""
         target = "/v1/feed?after=0"
-        connection = http.client.HTTPConnection(self.url.netloc, timeout=30)
+        connection = http.client.HTTPConnection(self.url.netloc, timeout=90)
         connection.request("GET", target, None, self.signed(target) | {"Accept": "text/event-stream"})
         answer = connection.getresponse()
         found = events(iter(answer.readline, b""), count)

@@ -19,7 +19,7 @@ UNSEEN = re.compile("[\u2066-\u2069]")
 """The direction of a text, which a terminal takes and does not show."""
 MARK = "--- line "
 """What the script prints before each command, with the line of the command."""
-WAIT_TENTHS = 150
+WAIT_TENTHS = 600
 """How long a command in the background may take to be ready, in tenths of a second."""
 
 

@@ -128,7 +128,7 @@ async def _post(reader: Reader, **fields: Any) -> tuple[dsse.Envelope, Answer]:
 
 
 async def _received(reader: Reader) -> Answer:
-    answer = await reader.read(ISLAMABAD, "/v1/inbox?wait=10")
+    answer = await reader.read(ISLAMABAD, "/v1/inbox?wait=60")
     assert answer.json["items"], "nothing came"
     return answer
 
@@ -174,7 +174,7 @@ async def test_an_item_its_receipt_and_the_overview(reader: Reader) -> None:
     assert json.loads(lines.body)["repeated"] is True
     overview = await reader.read(FIA, f"{path}/receipts")
     assert [len(overview.json[name]) > 0 for name in ("delivered", "receipts")] == [True, True]
-    own = await reader.read(FIA, "/v1/inbox?wait=10")
+    own = await reader.read(FIA, "/v1/inbox?wait=60")
     assert [item["kind"] for item in own.json["items"]] == ["receipt"]
 
 

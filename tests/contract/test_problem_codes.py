@@ -294,7 +294,7 @@ async def _other_bytes(world: World) -> Answer:
 async def _another_receipt_under_its_id(world: World) -> Answer:
     statement, _ = sign_bulletin(world.exchange, FIA)
     posted = await world.statement(statement)
-    await world.reader.read(ISLAMABAD, "/v1/inbox?wait=10")
+    await world.reader.read(ISLAMABAD, "/v1/inbox?wait=60")
     sealed = read_stamp(dsse.from_json(posted.json["stamp"]).payload).sealed
     for note in ("seen", "not seen"):
         receipt = sign_receipt(world.exchange, ISLAMABAD, statement, sealed, note=note)
@@ -343,7 +343,7 @@ async def _a_subscription_that_is_not_newer(world: World) -> Answer:
 @case("store-tampered")
 async def _an_entry_of_somebody_else(world: World) -> Answer:
     await world.post()
-    await world.reader.read(ISLAMABAD, "/v1/inbox?wait=10")
+    await world.reader.read(ISLAMABAD, "/v1/inbox?wait=60")
     await world.broker.service.stop_routing()
     client, key = world.broker.service.store.connections.writing, names.inbox(ISLAMABAD)
     ((entry, fields),) = await client.xrange(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from broker.store.store import Store
 from tests.exchange_fixtures import FIA, ISLAMABAD, TestExchange, make_exchange, post_body, sign_bulletin
 from tests.service.conftest import start_service
 from tests.service.reader import Reader
+from tests.waiting import until
 
 FILE_BYTES = 300_000
 
@@ -44,9 +44,7 @@ async def test_a_full_disk_refuses_posts_tells_readiness_and_loses_nothing_that_
         accepted = await _post_until_refused(service, exchange)
         assert accepted
         # The store ended (fsync always cannot be kept) and was started again, now with space.
-        async with asyncio.timeout(20):
-            while overall(await service.checkup.ready()) != "pass":  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
+        await until(lambda: _is_ready(service, True))
         items = await Reader(service, exchange, ISLAMABAD).items(len(accepted))
         opened = [(await Reader(service, exchange, ISLAMABAD).open(item)).payload for item in items]
         assert [payload for payload in opened if payload in accepted] == accepted
@@ -57,14 +55,16 @@ async def test_readiness_fails_while_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The embedded store comes back at once when space returns; here it is kept down to be looked at.
-    monkeypatch.setattr("broker.store.embedded.RESTART_PAUSES_S", (3.0,))
+    monkeypatch.setattr("broker.store.embedded.RESTART_PAUSES_S", (3_600.0,))
     exchange = make_exchange(clock.now())
     async with EmbeddedStore(tmp_path / "store") as embedded, await Store.open(embedded.url) as store:
         service = await start_service(store, exchange)
         assert embedded.pid is not None
         resource.prlimit(embedded.pid, resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
         await _post_until_refused(service, exchange)
-        async with asyncio.timeout(2):
-            while overall(await service.checkup.ready()) == "pass":  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await until(lambda: _is_ready(service, False))
         await service.close()
+
+
+async def _is_ready(service: Service, expected: bool) -> bool:
+    return (overall(await service.checkup.ready()) == "pass") is expected

@@ -6,7 +6,7 @@ import asyncio
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -19,10 +19,11 @@ from broker.web.limits import Limits
 from broker.web.listener import listening
 from tests.exchange_fixtures import FIA, ISLAMABAD, TestExchange, make_exchange, post_body, sign_bulletin
 from tests.service.conftest import start_service
+from tests.waiting import HANG_S, until
 from tests.web.reader import Reader, Signed, sign
 from tests.web.sse import Feed
 
-WRITE_SECONDS = 1.0
+WRITE_SECONDS = 2.0
 ITEM_CHARS = 30_000
 LANGUAGES = ("en", "ur", "pa", "sd", "ps", "fa", "zh")
 
@@ -43,7 +44,7 @@ async def service(store: Store, exchange: TestExchange) -> AsyncIterator[Service
 
 @pytest.fixture
 async def reader(service: Service, exchange: TestExchange) -> AsyncIterator[Reader]:
-    """A client of a listener that cuts a feed after a second without progress."""
+    """A client of a listener that cuts a feed after two seconds without progress."""
     app = public_app(service, limits=Limits(write_seconds=WRITE_SECONDS))
     async with listening(app, "127.0.0.1", 0) as port, aiohttp.ClientSession() as session:
         yield Reader(f"http://127.0.0.1:{port}", exchange, session)
@@ -72,7 +73,7 @@ async def test_a_reader_that_stalls_again_and_again_gets_everything_once_in_orde
                 seen.append((await feed.event("bulletin")).id or 0)
             if len(seen) < items - 15 and cut < 3:
                 feed.raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
-                await _until(lambda: service.feeds.live == 0, WRITE_SECONDS + 6)
+                await until(lambda: service.feeds.live == 0)
                 cut += 1
     await posting
     assert seen == list(range(1, items + 1))
@@ -83,9 +84,9 @@ async def test_a_reader_on_a_slow_line_gets_a_large_item_without_being_cut(
     reader: Reader, service: Service
 ) -> None:
     await post(reader, 0, languages=len(LANGUAGES))
-    await service.reading.wait(ISLAMABAD, 0, 5)
+    await service.reading.wait(ISLAMABAD, 0, HANG_S)
     began = time.monotonic()
-    text = await _read_slowly(reader, until=b"event: head", bytes_a_second=120_000)
+    text = await _read_slowly(reader, until=b"event: head", bytes_a_second=70_000)
     assert time.monotonic() - began > WRITE_SECONDS * 2, "the item would have come in one time-out anyway"
     assert text.count(b"event: bulletin") == 1
 
@@ -98,10 +99,8 @@ async def test_a_small_buffer_is_all_that_a_reader_holds_that_never_reads(
     connection = _connect(reader, receive_buffer=4_096)
     try:
         connection.sendall(_request(reader, ISLAMABAD))
-        began = time.monotonic()
-        await _until(lambda: service.feeds.live == 1, 5)
-        await _until(lambda: service.feeds.live == 0, WRITE_SECONDS + 6)
-        assert time.monotonic() - began < WRITE_SECONDS + 5
+        await until(lambda: service.feeds.live == 1)
+        await until(lambda: service.feeds.live == 0)
         connection.setblocking(True)
         held = await asyncio.to_thread(_all_of, connection)
         assert held < 1_000_000, "20 items of 200 KB were there to be sent"
@@ -109,19 +108,15 @@ async def test_a_small_buffer_is_all_that_a_reader_holds_that_never_reads(
         connection.close()
 
 
-async def test_stalled_readers_neither_slow_nor_starve_one_that_reads(
-    reader: Reader, service: Service
-) -> None:
+async def test_stalled_readers_keep_nothing_from_one_that_reads(reader: Reader, service: Service) -> None:
     stalled = [await Feed.open(reader, ISLAMABAD) for _ in range(20)]
     for feed in stalled:
         feed.raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
     async with await Feed.open(reader, ISLAMABAD) as other:
         for note in range(30):
-            began = time.monotonic()
             await post(reader, note)
             assert (await other.event("bulletin")).id == note + 1
-            assert time.monotonic() - began < 2
-        await _until(lambda: service.feeds.live == 1, WRITE_SECONDS + 6)
+        await until(lambda: service.feeds.live == 1)
     for feed in stalled:
         feed.raw.writer.transport.abort()
 
@@ -153,7 +148,7 @@ async def _read_slowly(reader: Reader, *, until: bytes, bytes_a_second: int) -> 
     text = b""
     try:
         await loop.sock_sendall(connection, _request(reader, ISLAMABAD))
-        async with asyncio.timeout(25):
+        async with asyncio.timeout(HANG_S):
             while until not in text:
                 more = await loop.sock_recv(connection, bytes_a_second // 20)
                 assert more, "the reader was cut"
@@ -188,9 +183,3 @@ def _all_of(connection: socket.socket) -> int:
     except ConnectionError:
         return held
     return held
-
-
-async def _until(condition: Callable[[], bool], seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)

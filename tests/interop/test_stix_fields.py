@@ -32,11 +32,12 @@ from tests.interop.test_cap_fields import at
 ACTOR = thing("threat-actor", name="Ghost", aliases=["G", "گھوسٹ"], description="Runs vans.")
 VICTIM, SUSPECT, OTHER = person("Amna"), person("Javed"), person("Sana")
 PLACE = thing("location", name="Torkham", latitude=34.12, longitude=71.09, precision=500.0, country="PK")
-LATER = "2026-02-25T08:00:00Z"
+LATER = "2026-02-25T08:00:00.000Z"
 
 FIELDS: list[tuple[str, bytes, str, Any]] = [
     ("report/id", story(), "/correlations/1", {"system": "stix", "key": "id", "value": identifier("report")}),
     ("report/created", story(), "/type", "Alert"),
+    ("any/labels", story(thing("tool", labels=["tlp:red"])), "/marking", "TLP:RED"),
     ("report/created", story(modified=LATER), "/type", "Update"),
     ("report/revoked", story(modified=LATER, revoked=True), "/type", "Cancel"),
     ("report/name", story(), "/text/en/headline", "Vans towards Torkham"),

@@ -16,8 +16,7 @@ from broker.protocol.bulletin import read_bulletin_object
 from tests.interop.alerts import NOW, ORIGINATOR
 from tests.interop.objects import bundle, read, relation, report, thing
 
-REORDERING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-WORDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters=REORDERING), max_size=40)
+WORDS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 TYPES = st.sampled_from(
     [
         "identity",

@@ -15,9 +15,10 @@ from typing import Any
 from broker.client import Agency, FeedItem
 from broker.protocol.key_files import store_key_document
 from tests.exchange_fixtures import BROKER, TestExchange, bulletin_fields
+from tests.ports import free_port
 from tests.stores import without_settings
 
-READY_SECONDS = 30
+READY_SECONDS = 60
 FILLED_IN = ("id", "originator", "exchange", "registry", "sent")
 """What the client adds to what a person writes."""
 
@@ -77,7 +78,7 @@ class Ministry:
             "identity": self.home / f"{member}.key",
             "registry": self.home / "registry.json",
             "state": self.home / "state",
-            "patience": 20.0,
+            "patience": 60.0,
         }
         return Agency.connect(self.url, **(usual | options))
 
@@ -108,7 +109,7 @@ class Ministry:
     @staticmethod
     def _address(url: str) -> str:
         # The same port after a restart: clients keep their address.
-        return url.partition("//")[2] or "127.0.0.1:0"
+        return url.partition("//")[2] or f"127.0.0.1:{free_port()}"
 
 
 @asynccontextmanager

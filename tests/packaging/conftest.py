@@ -48,7 +48,7 @@ def store_url(tmp_path: Path) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        patience = time.monotonic() + 10
+        patience = time.monotonic() + 60
         while not socket.exists():
             assert process.poll() is None, "the store ended at once"
             assert time.monotonic() < patience, "the store does not come up"
@@ -56,4 +56,4 @@ def store_url(tmp_path: Path) -> Iterator[str]:
         yield f"unix://harkara:{PASSWORD}@{socket}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)

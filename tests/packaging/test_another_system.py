@@ -115,14 +115,14 @@ def test_a_bulletin_is_posted_read_answered_and_taken_back(fia: Desk, anf: Desk,
     drafted = fia.must("draft", "drug-smuggling", "--short", "--headline", "Heroin in door frames", "--json")
     posted = fia.must("post", "-", "--only-id", given=drafted).strip()
     assert fia.must("post", "-", "--only-id", given=drafted).strip() == posted
-    (item,) = map(json.loads, anf.must("feed", "--json", "--count", "1", "--timeout", "20s").splitlines())
+    (item,) = map(json.loads, anf.must("feed", "--json", "--count", "1", "--timeout", "90s").splitlines())
     assert (item["verified"], item["id"]) == (True, posted)
     assert anf.must("feed", "--json") == ""
     assert "Told pk.fia: actioned" in anf.must("ack", str(item["number"]), "actioned")
     assert "Heroin" in anf.must("fetch", str(item["number"]))
     anf.must("export", str(item["number"]), "--proof", "proof.json")
     assert "Authentic: signed by pk.fia" in anf.must("verify", "proof.json")
-    told = fia.must("feed", "--json", "--count", "1", "--timeout", "20s")
+    told = fia.must("feed", "--json", "--count", "1", "--timeout", "90s")
     assert json.loads(told)["verified"]
     fia.must("cancel", posted, "--reason", "Seized")
     assert (home / "local").is_dir()

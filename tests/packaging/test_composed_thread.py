@@ -28,6 +28,7 @@ from tests.exchange_fixtures import (
 )
 from tests.packaging.conftest import DEPLOY, REPOSITORY
 from tests.service.conftest import registry_body
+from tests.waiting import HANG_S
 
 STORE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text("utf-8"))["services"][
     "store"
@@ -89,11 +90,11 @@ async def test_the_whole_thread_runs_at_the_composed_store(
     document = {name: document[name] for name in document if name not in ("id", "sent", "registry")}
     async with connect(FIA) as fia, connect(ISLAMABAD) as islamabad:
         posted = await fia.post(document, to=[ISLAMABAD])
-        (item,) = [item async for item in islamabad.feed(count=1, timeout=20)]
+        (item,) = [item async for item in islamabad.feed(count=1, timeout=HANG_S)]
         assert isinstance(item, ReceivedBulletin)
         assert item.id == posted.id
         await item.acknowledge("actioned")
-        (receipt,) = [item async for item in fia.feed(count=1, timeout=20)]
+        (receipt,) = [item async for item in fia.feed(count=1, timeout=HANG_S)]
         assert isinstance(receipt, ReceivedReceipt)
 
         newer = next_version(exchange)
@@ -108,7 +109,7 @@ async def test_the_whole_thread_runs_at_the_composed_store(
             assert answer.status == 200, await answer.text()
         assert broker.service.trust.registry.version == newer.registry.version
         again = await fia.post(document | {"severity": "Minor"}, to=[ISLAMABAD])
-        (second,) = [item async for item in islamabad.feed(count=1, timeout=20)]
+        (second,) = [item async for item in islamabad.feed(count=1, timeout=HANG_S)]
         assert isinstance(second, ReceivedBulletin)
         assert (second.id, second.number) == (again.id, 2)
         # At the end of its inbox a feed acknowledges what it has.

@@ -6,10 +6,8 @@ Docker is not needed: the store's real settings and start script run under the s
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +21,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from broker.store.safety import REQUIRED_COMMANDS
 from broker.store.store import Store
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEPLOY = REPOSITORY / "deploy"
@@ -186,11 +185,13 @@ def test_the_composed_broker_serves(store_url: str, tmp_path: Path) -> None:
     harkara = str(Path(sys.executable).with_name("harkara"))
     data, secret = tmp_path / "data", tmp_path / "url"
     secret.write_text(store_url + "\n", "utf-8")
-    (listen, ops), environment = free_ports(2), {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    listen, ops = free_port(), free_port()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
 
     def here(text: str) -> str:
         text = text.replace("/data", str(data)).replace("/run/secrets/store_url", str(secret))
-        text = text.replace("8470", str(listen)).replace("8471", str(ops)).replace("0.0.0.0", "127.0.0.1")
+        text = text.replace("0.0.0.0", "127.0.0.1")
+        text = re.sub("8470|8471", lambda found: str({"8470": listen, "8471": ops}[found[0]]), text)
         return re.sub(r"\$\{HARKARA_AUTHORITY:\?[^}]*\}", "exchange.example.org", text)
 
     (once,) = SERVICES["init"]["command"]
@@ -212,11 +213,3 @@ def test_the_composed_broker_serves(store_url: str, tmp_path: Path) -> None:
     assert broker.returncode == 0
     assert not (data / "store").exists(), "it used the embedded store, not the composed one"
     assert subprocess.run(check, check=False, capture_output=True).returncode != 0
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from typing import Any
 
 import msgspec
@@ -18,6 +17,7 @@ from broker.protocol.explanation import explain
 from broker.protocol.schema_walk import convert
 from tests.protocol.bulletin_strategy import bulletin_objects, receipt_objects
 from tests.protocol.drafts import filled
+from tests.waiting import comes_to_an_end
 
 OTHER_VALUES: list[Any] = [
     None, True, 0, -1, 1, 7.0, 1e300, 2**60, "", " ", "x", "H3", "TLP:RED", "person", "Point",
@@ -124,8 +124,7 @@ def test_the_first_problem_and_their_number_stand_in_the_detail() -> None:
         convert(filled(status="x", action="y"), Bulletin)
 
 
-def test_a_document_full_of_problems_is_refused_in_milliseconds() -> None:
+def test_a_document_full_of_problems_is_refused_with_the_first_of_them() -> None:
     document = filled() | {f"{'subject' * 8}{n}": n for n in range(20_000)}
-    began = time.perf_counter()
-    assert len(explain(document, Bulletin)) == 100
-    assert time.perf_counter() - began < 0.5
+    with comes_to_an_end():
+        assert len(explain(document, Bulletin)) == 100

@@ -13,8 +13,9 @@ from broker.protocol.stamp import read_stamp
 from broker.service.cursor import Cursor
 from broker.service.service import Service
 from tests.exchange_fixtures import TestExchange
+from tests.waiting import HANG_S
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = HANG_S
 
 
 @dataclass

@@ -1,28 +1,38 @@
-"""Joining and leaving feeds: each hears at once, also where its broker does not route, whatever others do.
+"""Joining and leaving feeds: each hears of all, also where its broker does not route, whatever others do.
 
-A lost wake would show as a stall of up to 5 s, after which the one blocking reader looks at the heads again.
+A lost wake would be mended after some seconds, when the one blocking reader looks at the heads again and
+feeds ping. Not here: who is not woken hears nothing any more.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 
 import pytest
 
-from broker.service import clock
+from broker.errors import StoreUnavailable
+from broker.service import clock, feeds
 from broker.service.cursor import Cursor
 from broker.service.feeds import FeedEvent
 from broker.service.service import Service
+from broker.store import ticks
 from broker.store.store import Store
-from broker.store.ticks import HEADS_EVERY_S
 from tests.exchange_fixtures import FIA, TestExchange, make_exchange, post_body, sign_bulletin
 from tests.service.conftest import start_service
+from tests.waiting import HANG_S
 
-AT_ONCE_S = 2.0
-assert AT_ONCE_S < HEADS_EVERY_S
-LISTENERS = [f"pk.agency-{number:03}" for number in range(120)]
+LISTENERS = [f"pk.agency-{number:03}" for number in range(80)]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_but_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "HEADS_EVERY_S", 3_600.0)
+    monkeypatch.setattr(feeds, "PING_SECONDS", 3_600.0)
+
+
+class FeedEnded(Exception):
+    """A feed ended with a notice. Its text is the code."""
 
 
 @pytest.fixture
@@ -50,24 +60,24 @@ async def post(service: Service, exchange: TestExchange, number: int) -> None:
     await service.posting.post(post_body(*sign_bulletin(exchange, FIA, text=text)))
 
 
-async def next_number(feed: AsyncIterator[FeedEvent], seconds: float) -> int:
-    async with asyncio.timeout(seconds):
+async def next_number(feed: AsyncIterator[FeedEvent]) -> int:
+    async with asyncio.timeout(HANG_S):
         async for event in feed:
             if event.id is not None:
                 return event.id
-    raise AssertionError("the feed ended")
+            if event.data is not None and event.event == "notice":
+                raise FeedEnded(event.data["code"])
+    raise AssertionError("the feed ended without a word")
 
 
-async def test_the_first_item_of_a_feed_that_just_joined_comes_at_once(
+async def test_the_first_item_of_a_feed_that_just_joined_comes(
     service: Service, other: Service, exchange: TestExchange
 ) -> None:
     for number, agency in enumerate(LISTENERS[:12]):
         feed = follow(other, exchange, agency, after=number)
         assert (await anext(feed)).event == "head"
-        began = time.monotonic()
         await post(service, exchange, number)
-        assert await next_number(feed, AT_ONCE_S) == number + 1
-        assert time.monotonic() - began < AT_ONCE_S
+        assert await next_number(feed) == number + 1
         await feed.aclose()  # type: ignore[attr-defined]
     assert other.feeds.live == 0
 
@@ -80,7 +90,7 @@ async def test_a_feed_that_leaves_and_joins_again_misses_nothing_in_between(
     while len(seen) < 40:
         feed = follow(other, exchange, LISTENERS[0], after=len(seen))
         for _ in range(3 if len(seen) <= 37 else 40 - len(seen)):
-            seen.append(await next_number(feed, AT_ONCE_S))
+            seen.append(await next_number(feed))
         await feed.aclose()  # type: ignore[attr-defined]
     await posting
     assert seen == list(range(1, 41))
@@ -96,8 +106,13 @@ async def test_many_feeds_come_and_go_while_items_arrive_and_each_hears_all_once
         broker = (service, other)[place % 2]
         while len(seen) < items:
             feed = follow(broker, exchange, agency, after=len(seen))
-            for _ in range(min(1 + place % 6, items - len(seen))):
-                seen.append(await next_number(feed, 20))
+            try:
+                for _ in range(min(1 + place % 6, items - len(seen))):
+                    seen.append(await next_number(feed))
+            except FeedEnded as ended:
+                # A loaded machine has no connection to the store in time: the reader comes again.
+                if str(ended) != StoreUnavailable.code:
+                    raise
             await feed.aclose()  # type: ignore[attr-defined]
         return seen
 

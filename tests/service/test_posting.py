@@ -51,6 +51,7 @@ from tests.exchange_fixtures import (
 )
 from tests.service.conftest import publish, start_service
 from tests.service.reader import Reader
+from tests.waiting import until
 
 
 async def test_a_bulletin_travels_from_its_originator_to_an_entitled_agency_and_opens_there(
@@ -323,9 +324,7 @@ async def test_posts_are_refused_while_accepted_ones_wait_too_long_for_the_route
     await service.stop_routing()
     statement, _ = sign_bulletin(exchange, FIA)
     accepted = await service.posting.post(post_body(statement, None))
-    async with asyncio.timeout(5):
-        while not service.lag.too_far():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await until(service.lag.too_far)
     with pytest.raises(RouterBehind) as raised:
         await service.posting.post(post_body(sign_bulletin(exchange, FIA, severity="Minor")[0], None))
     assert raised.value.retry_after

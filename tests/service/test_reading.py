@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.errors import CursorNotOurs, NotFound, RolledBack, StoreTampered
+from broker.errors import CursorNotOurs, HarkaraError, NotFound, RolledBack, StoreTampered
 from broker.protocol.limits import DAY_US
 from broker.service import clock, reading
 from broker.service.cursor import Cursor
@@ -28,6 +28,7 @@ from tests.exchange_fixtures import (
 )
 from tests.service.conftest import publish, start_service
 from tests.service.reader import Reader
+from tests.waiting import HANG_S
 
 
 async def post(service: Service, exchange: TestExchange, count: int = 1, **fields: object) -> None:
@@ -86,21 +87,30 @@ async def test_a_reader_goes_on_from_its_cursor_and_chain(service: Service, exch
     assert [item.number for item in page.items] == [3]
 
 
+OTHER = b"\1" * 32
 CURSORS = [
-    pytest.param(Cursor(after=9), CursorNotOurs, id="beyond the end"),
-    pytest.param(Cursor(after=2, at=2, chain=b"\1" * 32), RolledBack, id="with another chain"),
-    pytest.param(Cursor(after=0, at=0, chain=b"\1" * 32), RolledBack, id="with another beginning"),
-    pytest.param(Cursor(after=7, at=7, chain=b"\1" * 32), RolledBack, id="from a longer history"),
+    pytest.param(Cursor(after=9), CursorNotOurs, "/after", "9", id="beyond the end"),
+    pytest.param(Cursor(2, 2, OTHER), RolledBack, "/chain", OTHER.hex(), id="with another chain"),
+    pytest.param(Cursor(0, 0, OTHER), RolledBack, "/chain", OTHER.hex(), id="with another beginning"),
+    pytest.param(Cursor(7, 7, OTHER), RolledBack, "/at", "7", id="from a longer history"),
 ]
 
 
-@pytest.mark.parametrize(("cursor", "refusal"), CURSORS)
+@pytest.mark.parametrize(("cursor", "refusal", "pointer", "got"), CURSORS)
 async def test_a_cursor_is_refused(
-    cursor: Cursor, refusal: type[Exception], service: Service, exchange: TestExchange
+    cursor: Cursor,
+    refusal: type[HarkaraError],
+    pointer: str,
+    got: str,
+    service: Service,
+    exchange: TestExchange,
 ) -> None:
     await post(service, exchange, 3)
-    with pytest.raises(refusal):
+    with pytest.raises(refusal) as raised:
         await service.reading.page(ISLAMABAD, cursor)
+    (problem,) = raised.value.problems
+    assert (problem.pointer, problem.got) == (pointer, got)
+    assert pointer == "/chain" or problem.expected.endswith("at most 3")  # number against number
 
 
 async def test_who_is_no_member_reads_nothing(service: Service) -> None:
@@ -223,7 +233,7 @@ async def test_an_inbox_whose_end_is_gone_is_told_and_keeps_nobody_waiting(
     with pytest.raises(StoreTampered):
         await service.reading.page(ISLAMABAD, Cursor(after=2))
     feed = service.feeds.follow(ISLAMABAD, exchange.signing(ISLAMABAD).kid, Cursor())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         told = [event async for event in feed]
     assert [event.event for event in told] == ["bulletin", "bulletin", "notice"]
     assert told[-1].data is not None
@@ -292,11 +302,11 @@ async def test_a_page_reads_no_more_bodies_than_it_may_give(
 async def test_a_long_poll_ends_when_something_comes_and_not_before(
     service: Service, exchange: TestExchange
 ) -> None:
-    waiting = asyncio.create_task(service.reading.wait(ISLAMABAD, 0, 10))
+    waiting = asyncio.create_task(service.reading.wait(ISLAMABAD, 0, 3_600))
     await asyncio.sleep(0.1)
     assert not waiting.done()
     await post(service, exchange)
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, HANG_S)
 
 
 async def test_a_body_changed_in_the_store_is_not_served(service: Service, exchange: TestExchange) -> None:

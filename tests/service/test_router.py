@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from typing import Any
 
 import pytest
 
+from broker.service import router as router_module
 from broker.store import names
 from broker.store.records import Appended, Place
 from broker.store.routing import Advance
@@ -22,6 +22,7 @@ from tests.service.routing_world import (
     router_of,
 )
 from tests.stores import Server
+from tests.waiting import HANG_S, until
 
 
 async def test_each_recipient_gets_each_item_once_in_order_and_nobody_else_any(store: Store) -> None:
@@ -66,11 +67,14 @@ async def test_routers_that_race_lose_and_double_nothing(store: Store, store_url
         await asyncio.sleep(dice.random() * 0.002)
         await router.tick()
 
-    for _ in range(25):
+    rounds = 0
+    # They have to meet, or this shows nothing; on a machine that does one thing at a time that may take a
+    # while.
+    while rounds < 25 or not any(router.standing.collisions for router in routers):
         await asyncio.gather(world.post(store, dice.sample(AGENCIES, 4)), *(route() for _ in range(6)))
+        rounds += 1
     await drain(routers[0])
     await world.check(store)
-    assert sum(router.standing.collisions for router in routers) > 0, "they never met: the test shows nothing"
     for each in others:
         await each.close()
 
@@ -203,7 +207,7 @@ async def test_the_lag_counts_what_is_not_routed_and_since_when(store: Store) ->
     await asyncio.sleep(0.1)
     lag = await store.routing.lag()
     assert lag.entries == 70
-    assert 100_000 <= lag.oldest_age < 5_000_000
+    assert 100_000 <= lag.oldest_age < 60_000_000, "µs"
     await router.tick()
     assert (await store.routing.lag()).entries == 6
     await router.tick()
@@ -227,14 +231,17 @@ async def test_advance_refuses_what_it_did_not_read(store: Store) -> None:
     assert (await store.members.standing()).routed == places[1].position
 
 
-async def test_one_router_leads_and_another_takes_over(store: Store, store_url: str) -> None:
+async def test_one_router_leads_and_another_takes_over_the_lease_that_it_gives_back(
+    store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(router_module, "LEASE_MS", 3_600_000)  # it does not lapse meanwhile
     world = World()
     async with await Store.open(store_url) as other_store:
         routers = [router_of(store), router_of(other_store)]
         tasks = [asyncio.create_task(router.run()) for router in routers]
         for _ in range(5):
             await world.post(store, AGENCIES)
-        await _until(lambda: sum(router.standing.items for router in routers) == 5)
+        await until(lambda: sum(router.standing.items for router in routers) == 5)
         leading = [router.standing.leading for router in routers]
         assert sorted(leading) == [False, True]
         leader = leading.index(True)
@@ -242,20 +249,20 @@ async def test_one_router_leads_and_another_takes_over(store: Store, store_url: 
         await asyncio.wait([tasks[leader]])
         await routers[leader].close()
         await world.post(store, AGENCIES)
-        took = await _until(lambda: routers[1 - leader].standing.items > 0, 5)
-        assert took < 2
+        await until(lambda: routers[1 - leader].standing.items > 0)
         tasks[1 - leader].cancel()
         await asyncio.wait(tasks)
     await world.check(store)
 
 
-async def test_a_router_that_died_between_its_two_writes_delays_a_feed_by_five_seconds_at_most(
+async def test_what_a_router_had_in_hand_when_it_died_is_delivered_when_its_lease_has_lapsed(
     store: Store, store_url: str
 ) -> None:
+    assert router_module.LEASE_MS + router_module.LEASE_RETRY_S * 1000 < 5_000
     world = World()
     await world.post(store, ["pk.a1"])
     dying = await Store.open(store_url)
-    await dying.routing.hold_lease("dead", 2000)
+    await dying.routing.hold_lease("dead", router_module.LEASE_MS)
 
     async def die(*_: Any, **__: Any) -> Advance:
         raise asyncio.CancelledError
@@ -266,10 +273,7 @@ async def test_a_router_that_died_between_its_two_writes_delays_a_feed_by_five_s
     await dying.close()
     task = asyncio.create_task(router_of(store).run())
     with store.ticks.watch("pk.a1") as watch:
-        started = time.monotonic()
-        assert await watch.wait(5)
-        assert time.monotonic() - started < 5
-    await asyncio.sleep(0.1)
+        assert await watch.wait(HANG_S)
     task.cancel()
     await asyncio.wait([task])
     await drain(router_of(store))
@@ -297,14 +301,6 @@ async def test_expired_records_of_recipients_are_no_alarm(store: Store, server: 
     await router.reconcile()
     assert router.standing.tampered == 0
     assert await store.log.recipients([world.accepted[0][0]]) == [None]
-
-
-async def _until(condition: Any, within: float = 5.0) -> float:
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < within, "it did not happen in time"
-        await asyncio.sleep(0.01)
-    return time.monotonic() - started
 
 
 def test_several_partitions_take_part() -> None:

@@ -150,6 +150,7 @@ async def advance_without_the_digest(store: Store, other: Store, server: Server,
         script.text, script.digest = text, "0" * 40
     with server.client() as client:
         snapshot = Snapshot(client, "{log}*")
+        await asyncio.sleep(0.01)  # so that between what stays and what is lost there is a millisecond
         lost = await world.post(store, AGENCIES[:2])
         route = store.routing.route
 
@@ -166,7 +167,6 @@ async def advance_without_the_digest(store: Store, other: Store, server: Server,
             world.accepted.append((item.item, AGENCIES[:3]))
             return await route(moves)
 
-        await asyncio.sleep(0.01)
         store.routing.route = route_as_the_log_is_lost
         await router_of(store).tick()
         assert lost.item not in dict(world.accepted)
@@ -186,8 +186,8 @@ async def walk_back_from_the_live_tail(store: Store, other: Store, server: Serve
         before.restore()  # the log loses the last item that the inbox has
         world.accepted.pop()
         await world.post(store, [agency])
-        slow, go_on = _slow_router_that_dies(other)
-        await asyncio.sleep(0.05)
+        slow, has_read, go_on = _slow_router_that_dies(other)
+        await has_read.wait()
         await world.post(store, [agency])  # the slow one has not read this
         partition = Snapshot(client, names.partition_tag(names.partition_of(agency)) + "*")
         walk = store.inboxes.entries_before
@@ -210,11 +210,16 @@ async def walk_back_from_the_live_tail(store: Store, other: Store, server: Serve
     await world.check_held(store, [agency])
 
 
-def _slow_router_that_dies(store: Store) -> tuple[asyncio.Task[RoutingView], asyncio.Event]:
-    """Start a router that reads now, writes to inboxes when it is told to, and dies before it advances."""
-    go_on, route = asyncio.Event(), store.routing.route
+def _slow_router_that_dies(
+    store: Store,
+) -> tuple[asyncio.Task[RoutingView], asyncio.Event, asyncio.Event]:
+    """Start a router that reads now, says so, writes to inboxes when it is told to, and dies before it
+    advances.
+    """
+    has_read, go_on, route = asyncio.Event(), asyncio.Event(), store.routing.route
 
     async def route_late(moves: Iterable[Move]) -> set[str]:
+        has_read.set()
         await go_on.wait()
         return await route(moves)
 
@@ -222,7 +227,7 @@ def _slow_router_that_dies(store: Store) -> tuple[asyncio.Task[RoutingView], asy
         raise asyncio.CancelledError
 
     store.routing.route, store.routing.advance = route_late, die
-    return asyncio.create_task(router_of(store).tick()), go_on
+    return asyncio.create_task(router_of(store).tick()), has_read, go_on
 
 
 def _walk_from_the_live_tail(router: Router) -> None:

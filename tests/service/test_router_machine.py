@@ -31,6 +31,7 @@ from tests.proxies import NthBurst, Proxy, pass_all
 from tests.service.routing_world import AGENCIES, EXPIRED_AT, PROOF, World, item_with, router_of
 from tests.snapshots import Snapshot
 from tests.stores import Server
+from tests.waiting import HANG_S
 
 PARTS = ["{log}*", *sorted({names.partition_tag(names.partition_of(agency)) + "*" for agency in AGENCIES})]
 recipients = st.lists(st.sampled_from(AGENCIES), unique=True)
@@ -58,7 +59,7 @@ class RoutingMachine(RuleBasedStateMachine):
         self.sweepers = [Sweeper(store, PROOF, now) for store in self.stores]
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return self.loop.run_until_complete(asyncio.wait_for(work, 20))
+        return self.loop.run_until_complete(asyncio.wait_for(work, HANG_S))
 
     @rule(to=recipients)
     def post(self, to: list[str]) -> None:

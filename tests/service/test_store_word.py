@@ -25,6 +25,7 @@ from tests.exchange_fixtures import envelope_json as body_of
 from tests.exchange_fixtures import sign_receipt as receipt_of
 from tests.service.conftest import publish
 from tests.service.reader import Reader
+from tests.waiting import HANG_S
 
 Ask = Callable[[Service, TestExchange, str], Awaitable[object]]
 
@@ -104,7 +105,7 @@ STATES = [
 
 
 @pytest.mark.parametrize(("field", "value", "ask"), STATES)
-async def test_a_state_that_was_changed_is_the_stores_fault_and_told_at_once(
+async def test_a_state_that_was_changed_is_the_stores_fault_and_told(
     field: str,
     value: bytes,
     ask: Callable[[Service, TestExchange], Awaitable[object]],
@@ -112,7 +113,7 @@ async def test_a_state_that_was_changed_is_the_stores_fault_and_told_at_once(
     exchange: TestExchange,
 ) -> None:
     await service.store.connections.writing.hset("{log}:st", field, value)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(HANG_S):
         with pytest.raises(StoreTampered):
             await ask(service, exchange)
     await asyncio.sleep(0.1)

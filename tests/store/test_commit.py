@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import contextlib
 from typing import Any, cast
 
 import pytest
@@ -14,9 +14,11 @@ from broker.store.commit import GROUP_ITEMS, STAMP_TOLERANCE_US
 from broker.store.log import STAMP_LIMIT_BYTES
 from broker.store.records import Appended, Conflicting, Repeated, StaleRegistry, StaleStamp
 from broker.store.store import Store
+from tests.ports import free_port
 from tests.proxies import NthBurst, Proxy
 from tests.store.items import TAKEN_AT, new_item
 from tests.stores import Server
+from tests.waiting import HANG_S, until
 
 
 def accepted_entries(server: Server) -> list[str]:
@@ -255,7 +257,7 @@ async def test_when_the_committer_ends_by_a_fault_nobody_waits_for_ever(
 
     async with await Store.open(store_url) as store:
         monkeypatch.setattr(store.committer, "_append", fault)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             for numbers in (range(3), range(3, 5)):
                 told = await asyncio.gather(
                     *(store.committer.commit(new_item(n)) for n in numbers), return_exceptions=True
@@ -295,16 +297,27 @@ async def test_with_replicas_neither_a_first_answer_nor_a_repeat_is_given_withou
 async def test_a_connection_that_did_not_write_is_no_witness_of_a_replica(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(commit, "WAIT_MS", 4_000)  # the replica has to come up
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    monkeypatch.setattr(commit, "WAIT_MS", 4_000)  # below what the connection waits for an answer
+    port = str(free_port())
     with (
         Server(["--port", port, "--repl-diskless-sync-delay", "0"]) as primary,
         Server(["--replicaof", f"127.0.0.1 {port}"]) as replica,
     ):
+        with primary.client() as client:
+
+            def follows() -> bool:
+                told: Any = client.info("replication")
+                return told["connected_slaves"] == 1 and told["slave0"]["state"] == "online"
+
+            await until(follows)
         async with await Store.open(primary.url, replicas=1) as store:
-            assert isinstance(await store.committer.commit(new_item(1)), Appended)
+
+            async def is_taken() -> bool:
+                with contextlib.suppress(OutcomeUnknown):
+                    return isinstance(await store.committer.commit(new_item(1)), Appended | Repeated)
+                return False
+
+            await until(is_taken)
             monkeypatch.setattr(commit, "WAIT_MS", 100)
             replica.pause()
             script = store.committer._script

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from broker.store.store import Store
 from broker.store.ticks import TICKS_KEPT
 from tests.proxies import Proxy
 from tests.stores import Server
+from tests.waiting import HANG_S, until
 
 
 def one_item(agency: str, expected: Head | None = None) -> Move:
@@ -23,28 +23,37 @@ def one_item(agency: str, expected: Head | None = None) -> Move:
     return Move(agency, expected, head, (InboxEntry(number, number, head.chain, b"m" * 32, b"r"),))
 
 
+async def reading(store: Store) -> None:
+    """Wait until the reader has its place in the stream of ticks and has read the heads."""
+
+    async def blocked() -> bool:
+        clients = await store.connections.reading.client_list()
+        return any(client["cmd"] == "xread" and "b" in client["flags"] for client in clients)
+
+    await until(blocked)
+
+
 async def test_a_watch_is_woken_by_news_of_its_agency_alone(store: Store) -> None:
     with (
         store.ticks.watch("pk.fia") as fia,
         store.ticks.watch("pk.anf") as anf,
         store.ticks.watch("pk.fia") as too,
     ):
-        await asyncio.sleep(0.05)
+        await reading(store)
         await store.routing.announce(["pk.fia", "pk.nab"])
-        assert await fia.wait(2)
-        assert await too.wait(2)
+        assert await fia.wait(HANG_S)
+        assert await too.wait(HANG_S)
         assert not await anf.wait(0.05)
         assert not await fia.wait(0.05), "one tick wakes once"
 
 
 async def test_news_that_comes_before_the_wait_is_not_lost(store: Store) -> None:
     with store.ticks.watch("pk.fia") as watch:
-        await asyncio.sleep(0.05)
+        await reading(store)
         await store.routing.announce(["pk.fia"])
-        await asyncio.sleep(0.1)
-        started = time.monotonic()
-        assert await watch.wait(5)
-        assert time.monotonic() - started < 0.05
+        await until(watch._news.is_set)
+        assert await watch.wait(HANG_S)
+        assert not await watch.wait(0.01), "it was the news of before"
 
 
 async def test_a_closed_watch_is_forgotten(store: Store) -> None:
@@ -57,7 +66,7 @@ async def test_a_closed_watch_is_forgotten(store: Store) -> None:
 
 async def test_feeds_join_and_leave_without_a_command(store: Store, server: Server) -> None:
     with server.client() as client:
-        await asyncio.sleep(0.05)
+        await reading(store)
         client.config_resetstat()
         watches = [store.ticks.watch(f"pk.a{n}") for n in range(1000)]
         for watch in watches:
@@ -71,9 +80,9 @@ async def test_a_tick_that_never_came_delays_a_feed_by_five_seconds_at_most(
     monkeypatch.setattr(ticks, "HEADS_EVERY_S", 0.5)
     async with await Store.open(store_url) as store:
         with store.ticks.watch("pk.fia") as watch:
-            await asyncio.sleep(0.1)
+            await reading(store)
             await store.routing.route([one_item("pk.fia")])
-            assert await watch.wait(1.5)
+            assert await watch.wait(HANG_S)
 
 
 def test_heads_are_read_again_every_five_seconds() -> None:
@@ -83,11 +92,11 @@ def test_heads_are_read_again_every_five_seconds() -> None:
 async def test_a_reader_whose_place_was_trimmed_reads_the_heads_at_once(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ticks, "HEADS_EVERY_S", 30.0)
+    monkeypatch.setattr(ticks, "HEADS_EVERY_S", 3_600.0)
     async with Proxy(server.socket) as proxy, await Store.open(proxy.url) as store:
         await store.routing.announce(["pk.other"])
         with store.ticks.watch("pk.fia") as watch:
-            await asyncio.sleep(0.1)
+            await reading(store)
             proxy.hold()
             with server.client() as client:
                 async with await Store.open(server.url) as other:
@@ -96,23 +105,22 @@ async def test_a_reader_whose_place_was_trimmed_reads_the_heads_at_once(
                     client.xadd(names.TICKS, {"a": "pk.other"})
                 client.xtrim(names.TICKS, maxlen=TICKS_KEPT, approximate=False)
             proxy.release()
-            assert await watch.wait(5)
+            assert await watch.wait(HANG_S)
 
 
-async def test_a_reader_goes_on_when_the_store_returns() -> None:
+async def test_a_reader_goes_on_when_the_store_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "HEADS_EVERY_S", 0.5)  # whether the item or the reader was there first
     with Server() as server:
         async with await Store.open(server.url) as store:
             with store.ticks.watch("pk.fia") as watch:
-                await asyncio.sleep(0.05)
+                await reading(store)
                 server.kill()
-                await asyncio.sleep(0.1)
                 server.start()
                 async with await Store.open(server.url) as other:
                     await other.routing.route([one_item("pk.fia")])
-                assert await watch.wait(5)
-                await asyncio.sleep(0.3)
+                assert await watch.wait(HANG_S)
                 await store.routing.announce(["pk.fia"])
-                assert await watch.wait(5)
+                assert await watch.wait(HANG_S)
 
 
 async def test_a_reader_is_not_hung_up_by_a_server_that_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,22 +128,23 @@ async def test_a_reader_is_not_hung_up_by_a_server_that_stopped(monkeypatch: pyt
     with Server() as server:
         async with await Store.open(server.url) as store:
             with store.ticks.watch("pk.fia") as watch:
-                await asyncio.sleep(0.05)
+                await reading(store)
                 server.pause()
                 await asyncio.sleep(0.8)
                 server.resume()
                 assert not await watch.wait(0.2)
                 await store.routing.announce(["pk.fia"])
-                assert await watch.wait(3)
+                assert await watch.wait(HANG_S)
 
 
 async def test_each_registry_is_told_once(store: Store) -> None:
     told: list[int] = []
     store.ticks.on_registry(told.append)
-    await asyncio.sleep(0.1)
+    await reading(store)
     for version in (3, 4, 4, 2):
         await store.members.publish_registry(version, b"registry")
-    await asyncio.sleep(0.2)
+    await until(lambda: len(told) >= 2)
+    await asyncio.sleep(0.1)  # for what must not come
     assert told == [3, 4]
 
 
@@ -147,7 +156,7 @@ async def test_a_registry_that_was_there_before_is_told_to_a_new_process(
     told: list[int] = []
     other.ticks.on_registry(told.append)
     other.ticks.start()
-    await asyncio.sleep(0.2)
+    await until(lambda: told != [])
     await other.ticks.close()
     await other.connections.close()
     assert told == [5]
@@ -155,11 +164,11 @@ async def test_a_registry_that_was_there_before_is_told_to_a_new_process(
 
 async def test_garbled_ticks_do_not_stop_the_reader(store: Store, server: Server) -> None:
     with store.ticks.watch("pk.fia") as watch, server.client() as client:
-        await asyncio.sleep(0.1)
+        await reading(store)
         garbled: Any = ({"v": "no number"}, {"a": b"\xff\xfe"}, {"z": "z"})
         for fields in garbled:
             client.xadd(names.TICKS, fields)
         client.hset(names.STATE, "registry", "no number")
         assert not await watch.wait(0.1)
         await store.routing.announce(["pk.fia"])
-        assert await watch.wait(2)
+        assert await watch.wait(HANG_S)

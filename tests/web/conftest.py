@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from broker.service import clock
 from broker.service.service import Service
@@ -43,9 +44,15 @@ def limits() -> Limits:
 
 
 @pytest.fixture
-async def port(service: Service, limits: Limits) -> AsyncIterator[int]:
+def app(service: Service, limits: Limits) -> web.Application:
+    """The application behind the public listener."""
+    return public_app(service, limits=limits)
+
+
+@pytest.fixture
+async def port(app: web.Application) -> AsyncIterator[int]:
     """The port of the public listener."""
-    async with listening(public_app(service, limits=limits), "127.0.0.1", 0) as found:
+    async with listening(app, "127.0.0.1", 0) as found:
         yield found
 
 

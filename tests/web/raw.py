@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from tests.waiting import HANG_S
+
 
 @dataclass
 class RawAnswer:
@@ -49,7 +51,7 @@ class Raw:
         except ConnectionError:
             return
 
-    async def answer(self, seconds: float = 5.0) -> RawAnswer:
+    async def answer(self, seconds: float = HANG_S) -> RawAnswer:
         """Read one answer."""
         async with asyncio.timeout(seconds):
             head = await self.reader.readuntil(b"\r\n\r\n")
@@ -68,7 +70,7 @@ class Raw:
                 body = await self.reader.read()
             return RawAnswer(int(status.split()[1]), headers, body)
 
-    async def is_closed(self, seconds: float = 5.0) -> bool:
+    async def is_closed(self, seconds: float = HANG_S) -> bool:
         """Tell whether the connection ends within a time, and without one byte more."""
         try:
             async with asyncio.timeout(seconds):

@@ -22,6 +22,8 @@ from yarl import URL
 from broker.protocol.keys import SigningKey
 from tests.exchange_fixtures import TestExchange
 
+PATIENCE_S = 120.0
+"""For any answer, the longest poll among them: whoever waits longer waits for ever."""
 COMPONENTS = ("@method", "@authority", "@path", "@query")
 
 
@@ -83,7 +85,9 @@ class Reader:
         """Send a request without a signature."""
         url = URL(self.base + path, encoded=True)
         content = None if body is None else io.BytesIO(body)
-        async with self.session.request(method, url, data=content, headers=headers) as response:
+        async with self.session.request(
+            method, url, data=content, headers=headers, timeout=aiohttp.ClientTimeout(total=PATIENCE_S)
+        ) as response:
             return Answer(response.status, response.headers, await response.read())
 
     async def post(

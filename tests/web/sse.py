@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from tests.waiting import HANG_S
 from tests.web.raw import Raw
 from tests.web.reader import Reader, Signed, sign
 
@@ -53,12 +54,12 @@ class Feed:
         raw = await Raw.connect(reader.port)
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         await raw.send(f"GET {path} HTTP/{version}\r\n{lines}\r\n".encode())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             head = (await raw.reader.readuntil(b"\r\n\r\n")).decode()
         assert " 200 " in head.split("\r\n")[0], head
         return cls(raw, head)
 
-    async def frame(self, seconds: float = 5.0) -> Frame | None:
+    async def frame(self, seconds: float = HANG_S) -> Frame | None:
         """Give the next frame, None at the end of the feed."""
         async with asyncio.timeout(seconds):
             while b"\n\n" not in self._text:
@@ -69,7 +70,7 @@ class Feed:
         text, self._text = self._text.split(b"\n\n", 1)
         return Frame(dict(line.split(": ", 1) for line in text.decode().split("\n")))
 
-    async def event(self, *names: str, seconds: float = 5.0) -> Frame:
+    async def event(self, *names: str, seconds: float = HANG_S) -> Frame:
         """Give the next frame that is one of these events."""
         async with asyncio.timeout(seconds):
             while (found := await self.frame(seconds)) is not None:
@@ -77,7 +78,7 @@ class Feed:
                     return found
         raise AssertionError("the feed ended")
 
-    async def rest(self, seconds: float = 5.0) -> list[Frame]:
+    async def rest(self, seconds: float = HANG_S) -> list[Frame]:
         """Give all frames to the end."""
         found: list[Frame] = []
         while (one := await self.frame(seconds)) is not None:

@@ -1,12 +1,11 @@
-"""Bodies: their type, size and encoding; documents made to hurt a parser. Refused with a 4xx problem, at
-once.
+"""Bodies: their type, size and encoding; documents made to hurt a parser. Refused with a 4xx problem.
+
+What each refusal costs beside a good post is measured in `bench/refusals.py`.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
-import time
 from typing import cast
 
 import pytest
@@ -18,7 +17,6 @@ from tests.web.reader import Reader
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-QUICK_SECONDS = 2.0
 SIGNED_RESOURCES = [
     ("POST", "/v1/bulletins"),
     ("POST", "/v1/receipts"),
@@ -30,27 +28,27 @@ SIGNED_RESOURCES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "text/plain",
-        "application/xml",
-        "multipart/form-data; boundary=x",
-        "application/x-www-form-urlencoded",
-        "application/json; charset=latin-1",
-        "application/json; charset=utf-16",
-        "application/json; charset=utf-8; charset=utf-8",
-        "application/json; version=2",
-        "application/jsonx",
-        "application/vnd.harkara.bulletin+json",
-        "application",
-        "",
-        ";",
-        "application/json, text/plain",
-        "*/*",
-        "text/html;<script>alert(1)</script>",
-    ],
-)
+OTHER_TYPES = [
+    "text/plain",
+    "application/xml",
+    "multipart/form-data; boundary=x",
+    "application/x-www-form-urlencoded",
+    "application/json; charset=latin-1",
+    "application/json; charset=utf-16",
+    "application/json; charset=utf-8; charset=utf-8",
+    "application/json; version=2",
+    "application/jsonx",
+    "application/vnd.harkara.bulletin+json",
+    "application",
+    "",
+    ";",
+    "application/json, text/plain",
+    "*/*",
+    "text/html;<script>alert(1)</script>",
+]
+
+
+@pytest.mark.parametrize("kind", OTHER_TYPES)
 @pytest.mark.parametrize(("method", "path"), SIGNED_RESOURCES)
 async def test_another_content_type_is_refused(shared: Reader, method: str, path: str, kind: str) -> None:
     answer = await shared.post(path, b"{}", kind, method)
@@ -71,15 +69,18 @@ async def test_json_may_say_that_it_is_utf8(shared: Reader, kind: str) -> None:
     assert (await shared.post("/v1/ack", b"{}", kind)).status == 400  # it was read, and is no acknowledgement
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "identity", "x-nonsense", "gzip, gzip"])
+CODINGS = ["gzip", "deflate", "br", "zstd", "identity", "x-nonsense", "gzip, gzip"]
+
+
+@pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize(("method", "path"), SIGNED_RESOURCES)
 async def test_a_coded_body_is_refused_unread(shared: Reader, method: str, path: str, coding: str) -> None:
-    bomb = gzip.compress(bytes(5_000_000))
-    began = time.monotonic()
-    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
-    answer = await shared.send(method, path, body=bomb, headers=headers)
-    assert (answer.status, answer.pointers) == (415, ["/content-encoding"])
-    assert time.monotonic() - began < QUICK_SECONDS
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    async with await Raw.connect(shared.port) as raw:
+        # Of the body nothing is ever sent, so what it would become is never seen.
+        await raw.send(f"{head}Content-Encoding: {coding}\r\nContent-Length: 1000\r\n\r\n".encode())
+        answer = await raw.answer()
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (415, "/content-encoding")
 
 
 @pytest.mark.parametrize("length", [str(BODY_BYTES + 1), str(10**12), "9" * 18])
@@ -87,7 +88,7 @@ async def test_a_length_above_the_limit_is_refused_before_the_body_comes(shared:
     async with await Raw.connect(shared.port) as raw:
         head = "POST /v1/bulletins HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         await raw.send(f"{head}Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n".encode())
-        answer = await raw.answer(QUICK_SECONDS)
+        answer = await raw.answer()
         assert (answer.status, answer.code) == (413, "too-large")
 
 
@@ -156,15 +157,11 @@ BOMBS = [
 
 @pytest.mark.parametrize("bomb", BOMBS)
 @pytest.mark.parametrize(("method", "path"), [one for one in SIGNED_RESOURCES if one[1] != "/v1/audience"])
-async def test_a_hostile_document_is_refused_at_once(
-    shared: Reader, method: str, path: str, bomb: bytes
-) -> None:
-    began = time.monotonic()
+async def test_a_hostile_document_is_refused(shared: Reader, method: str, path: str, bomb: bytes) -> None:
     answer = await shared.post(path, bomb, method=method)
     assert 400 <= answer.status < 500
     assert answer.code in {"malformed", "schema", "too-large"}
     assert len(answer.body) < 65_536
-    assert time.monotonic() - began < QUICK_SECONDS
 
 
 async def test_all_hostile_documents_in_one_batch_are_each_refused_and_the_good_one_is_taken(
@@ -180,37 +177,33 @@ async def test_all_hostile_documents_in_one_batch_are_each_refused_and_the_good_
     assert answers[-1]["originator"] == FIA
 
 
-@pytest.mark.parametrize(
-    "heap",
-    [
-        pytest.param(b"[" + b"0," * 5_000_000 + b"0]", id="five million numbers"),
-        pytest.param(b"[" + b"[]," * 3_000_000 + b"0]", id="three million lists"),
-        pytest.param(b"{" + b'"a":0,' * 2_000_000 + b'"a":0}', id="two million members"),
-        pytest.param(b"[" * 10_000_000, id="ten million brackets"),
-        pytest.param(b'{"registry": "' + b"A" * 10_000_000, id="ten million letters"),
-        pytest.param(b'{"registry": ' + b"9" * 10_000_000, id="ten million digits"),
-    ],
-)
-async def test_a_heap_that_calls_itself_a_registry_is_refused_at_once(shared: Reader, heap: bytes) -> None:
-    began = time.monotonic()
+HEAPS = [
+    pytest.param(b"[" + b"0," * 5_000_000 + b"0]", id="five million numbers"),
+    pytest.param(b"[" + b"[]," * 3_000_000 + b"0]", id="three million lists"),
+    pytest.param(b"{" + b'"a":0,' * 2_000_000 + b'"a":0}', id="two million members"),
+    pytest.param(b"[" * 10_000_000, id="ten million brackets"),
+    pytest.param(b'{"registry": "' + b"A" * 10_000_000, id="ten million letters"),
+    pytest.param(b'{"registry": ' + b"9" * 10_000_000, id="ten million digits"),
+]
+
+
+@pytest.mark.parametrize("heap", HEAPS)
+async def test_a_heap_that_calls_itself_a_registry_is_refused(shared: Reader, heap: bytes) -> None:
     answer = await shared.post("/v1/registry", heap, method="PUT")
     assert (answer.status, answer.code) == (400, "malformed")
-    assert time.monotonic() - began < QUICK_SECONDS
 
 
-@pytest.mark.parametrize(
-    ("batch", "status", "code"),
-    [
-        pytest.param(b"{}\n" * (BATCH_BULLETINS + 1), 413, "too-large", id="501 lines"),
-        pytest.param(
-            b"{}\n" * BATCH_BULLETINS + b"{}", 413, "too-large", id="501 lines, the last without LF"
-        ),
-        pytest.param(b"\n" * 100_000, 413, "too-large", id="100,000 empty lines"),
-        pytest.param(b" " * (BATCH_BYTES + 1), 413, "too-large", id="one byte more than 8 MiB"),
-        pytest.param(b"", 400, "malformed", id="nothing"),
-        pytest.param(b"\n", 400, "malformed", id="an empty line alone"),
-    ],
-)
+BATCHES = [
+    pytest.param(b"{}\n" * (BATCH_BULLETINS + 1), 413, "too-large", id="501 lines"),
+    pytest.param(b"{}\n" * BATCH_BULLETINS + b"{}", 413, "too-large", id="501 lines, the last without LF"),
+    pytest.param(b"\n" * 100_000, 413, "too-large", id="100,000 empty lines"),
+    pytest.param(b" " * (BATCH_BYTES + 1), 413, "too-large", id="one byte more than 8 MiB"),
+    pytest.param(b"", 400, "malformed", id="nothing"),
+    pytest.param(b"\n", 400, "malformed", id="an empty line alone"),
+]
+
+
+@pytest.mark.parametrize(("batch", "status", "code"), BATCHES)
 @pytest.mark.parametrize("path", ["/v1/bulletins", "/v1/receipts"])
 async def test_a_batch_beyond_its_limits_is_refused_whole(
     shared: Reader, path: str, batch: bytes, status: int, code: str

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 
 import pytest
 
+from broker.service import feeds
 from broker.service.service import Service
 from broker.web.limits import Limits
 from tests.exchange_fixtures import (
@@ -19,6 +18,7 @@ from tests.exchange_fixtures import (
     post_body,
     sign_bulletin,
 )
+from tests.waiting import until
 from tests.web.reader import Reader
 from tests.web.sse import Feed
 
@@ -95,17 +95,16 @@ async def test_an_http_1_0_reader_gets_plain_bytes_until_the_connection_ends(
         assert (await feed.rest())[-1].event == "notice"
 
 
-async def test_a_revoked_key_loses_its_feed_within_a_second_and_is_told_why(
-    reader: Reader, service: Service, exchange: TestExchange
+async def test_a_revoked_key_loses_its_feed_and_is_told_why(
+    reader: Reader, service: Service, exchange: TestExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(feeds, "PING_SECONDS", 3_600.0)  # it is woken by the registry, or never
     newer = next_version(exchange, revoked={exchange.signing(ISLAMABAD).kid: exchange.now})
     async with await Feed.open(reader, ISLAMABAD) as feed:
         await feed.event("head")
-        began = time.monotonic()
         await service.trust.publish(_publication(newer))
         last = (await feed.rest())[-1]
         assert (last.event, last.id, last.data["code"]) == ("notice", None, "revoked-key")
-        assert time.monotonic() - began < 1.0
 
 
 async def test_live_feeds_are_counted_while_they_live(
@@ -113,17 +112,18 @@ async def test_live_feeds_are_counted_while_they_live(
 ) -> None:
     async with await Feed.open(reader, ISLAMABAD), await Feed.open(reader, FIA):
         assert b"harkara_live_feeds 2.0" in (await operations.send("GET", "/metrics")).body
-    await _until(lambda: service.feeds.live == 0)
+    await until(lambda: service.feeds.live == 0)
 
 
 async def test_one_reader_that_stalls_is_cut_and_harms_no_other(reader: Reader, service: Service) -> None:
     async with await Feed.open(reader, ISLAMABAD) as stalled, await Feed.open(reader, ISLAMABAD) as other:
         stalled.raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        # It reads while they are posted: one that waited for all of them would stall as well.
+        reading = asyncio.create_task(_numbers(other, 40))
         for note in range(40):
             await _post(reader, note=str(note), size=30_000)
-        for number in range(1, 41):
-            assert (await other.event("bulletin")).id == number
-        await _until(lambda: service.feeds.live == 1, seconds=8)
+        assert await reading == list(range(1, 41))
+        await until(lambda: service.feeds.live == 1)
 
 
 async def test_the_stalled_reader_resumes_where_it_was(reader: Reader, service: Service) -> None:
@@ -133,26 +133,25 @@ async def test_the_stalled_reader_resumes_where_it_was(reader: Reader, service: 
     async with await Feed.open(reader, ISLAMABAD) as feed:
         seen = (await feed.event("bulletin")).id or 0
         feed.raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await _until(lambda: service.feeds.live == 0, seconds=8)
+        await until(lambda: service.feeds.live == 0)
     async with await Feed.open(reader, ISLAMABAD, f"?after={seen}") as feed:
-        numbers = [(await feed.event("bulletin")).id for _ in range(30 - seen)]
+        numbers = await _numbers(feed, 30 - seen)
     assert numbers == list(range(seen + 1, 31))
 
 
-async def test_a_reader_that_leaves_is_forgotten_at_once(reader: Reader, service: Service) -> None:
-    feeds = [await Feed.open(reader, ISLAMABAD) for _ in range(20)]
+async def test_a_reader_that_leaves_is_forgotten_though_nothing_is_to_be_sent(
+    reader: Reader, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "PING_SECONDS", 3_600.0)
+    opened = [await Feed.open(reader, ISLAMABAD) for _ in range(20)]
     assert service.feeds.live == 20
-    for feed in feeds:
+    for feed in opened:
         feed.raw.writer.transport.abort()
-    await _until(lambda: service.feeds.live == 0, seconds=2)
+    await until(lambda: service.feeds.live == 0)
 
 
-async def _until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.02)
+async def _numbers(feed: Feed, count: int) -> list[int | None]:
+    return [(await feed.event("bulletin")).id for _ in range(count)]
 
 
 def _publication(newer: TestExchange) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 from uuid import UUID
@@ -13,9 +12,11 @@ from structlog.testing import capture_logs
 
 from broker import errors
 from broker.service.service import Service
+from broker.service.store_checks import ANSWER_SECONDS
 from broker.web import problems
 from tests.exchange_fixtures import FIA, post_body, sign_bulletin
 from tests.stores import Server
+from tests.waiting import until
 from tests.web.raw import Raw
 from tests.web.reader import Reader
 
@@ -136,19 +137,22 @@ async def test_a_fault_of_ours_says_nothing_but_the_id_under_which_it_is_logged(
     assert (await reader.send("GET", "/livez")).status == 200
 
 
-async def _until_ready(reader: Reader, status: int, seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            if (await reader.send("GET", "/readyz")).status == status:
-                return
-            await asyncio.sleep(0.05)
+async def _until_ready(reader: Reader, status: int) -> None:
+    async def so() -> bool:
+        return (await reader.send("GET", "/readyz")).status == status
+
+    await until(so)
 
 
 async def test_without_the_store_readiness_is_503_and_liveness_is_not(reader: Reader, server: Server) -> None:
     server.pause()
     try:
-        await _until_ready(reader, 503, seconds=2)
+        await _until_ready(reader, 503)
         assert (await reader.send("GET", "/livez")).status == 200
     finally:
         server.resume()
-    await _until_ready(reader, 200, seconds=5)
+    await _until_ready(reader, 200)
+
+
+def test_a_store_that_does_not_answer_is_not_waited_for() -> None:
+    assert ANSWER_SECONDS < 2  # `/readyz` says 503 within two seconds

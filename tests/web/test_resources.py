@@ -24,6 +24,7 @@ from tests.exchange_fixtures import (
     sign_receipt,
     sign_subscription,
 )
+from tests.waiting import HANG_S
 from tests.web.reader import Reader
 
 
@@ -62,17 +63,17 @@ async def test_a_batch_is_answered_line_by_line_and_one_bad_line_harms_no_other(
 
 
 async def test_the_long_poll_gives_what_comes_while_it_waits(reader: Reader) -> None:
-    waiting = asyncio.create_task(reader.read(ISLAMABAD, "/v1/inbox?after=0&wait=20"))
+    waiting = asyncio.create_task(reader.read(ISLAMABAD, "/v1/inbox?after=0&wait=60"))
     await asyncio.sleep(0.2)
     await _posted(reader)
-    page = delivery.read_page_json((await asyncio.wait_for(waiting, 5)).json)
+    page = delivery.read_page_json((await asyncio.wait_for(waiting, HANG_S)).json)
     assert [item.number for item in page.items] == [1]
     assert page.head is not None
 
 
 async def test_an_inbox_can_be_read_as_msgpack(reader: Reader) -> None:
     await _posted(reader)
-    answer = await reader.read(ISLAMABAD, "/v1/inbox?wait=5", headers={"Accept": delivery.PAGE_MEDIA_TYPE})
+    answer = await reader.read(ISLAMABAD, "/v1/inbox?wait=60", headers={"Accept": delivery.PAGE_MEDIA_TYPE})
     assert answer.headers["Content-Type"] == delivery.PAGE_MEDIA_TYPE
     assert [item.number for item in delivery.read_page(answer.body).items] == [1]
 

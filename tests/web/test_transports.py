@@ -27,6 +27,7 @@ from broker.web.listener import listening
 from tests.exchange_fixtures import FIA, ISLAMABAD, TestExchange, make_exchange, post_body, sign_bulletin
 from tests.service.conftest import start_service
 from tests.stores import Server
+from tests.waiting import until
 from tests.web.raw import Raw
 from tests.web.reader import Reader
 from tests.web.sse import Feed
@@ -76,7 +77,7 @@ async def test_reads_and_posts_pass_over_tls(
         reader = Reader(f"https://127.0.0.1:{port}", exchange, s)
         posted = await reader.post("/v1/bulletins", post_body(*sign_bulletin(exchange, FIA)))
         assert posted.status == 201
-        page = await reader.read(ISLAMABAD, "/v1/inbox?wait=5")
+        page = await reader.read(ISLAMABAD, "/v1/inbox?wait=60")
         assert [item["number"] for item in page.json["items"]] == [1]
 
 
@@ -125,11 +126,7 @@ def test_on_uvloop_a_stalled_feed_is_cut_and_resumes(session_server: Server) -> 
             async with await Feed.open(reader, ISLAMABAD) as feed:
                 await feed.event("bulletin")
                 feed.raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
-                for _ in range(160):
-                    await asyncio.sleep(0.05)
-                    if not service.feeds.live:
-                        break
-                assert not service.feeds.live
+                await until(lambda: service.feeds.live == 0)
             async with await Feed.open(reader, ISLAMABAD, "?after=28") as feed:
                 return [(await feed.event("bulletin")).id for _ in range(2)]
 
