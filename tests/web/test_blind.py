@@ -88,7 +88,7 @@ async def test_it_travels_as_msgpack_and_as_json_alike(shared: Reader) -> None:
     plain = await shared.read(ISLAMABAD, "/v1/inbox")
     read = delivery.read_page(packed.body).items
     assert read
-    assert read == delivery.read_page_json(plain.json).items
+    assert read == delivery.read_page_json(plain.json).items[: len(read)]  # more may have come
     assert all(item.body and item.body.sealed.seal for item in read)
 
 
