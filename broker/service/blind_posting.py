@@ -66,6 +66,7 @@ class BlindPosting:
         async def attempt(registry: Registry, entitlements: Entitlements) -> Accepted:
             facts = blind.check_blind_post(post, registry, self._clock())
             author, header, policy = facts.author.id, facts.header, facts.policy
+            self._intake.check_reads(facts.author, registry)
             charge.check(author)
             with charge.when_refused(IdConflict, author):
                 repeat = await self._intake.first_answer(author, header.id, header.stmt)

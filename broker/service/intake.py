@@ -29,12 +29,16 @@ class Intake:
         """
         now = self._clock()
         card = admission.authenticate(statement, registry, now, kind=kind)
-        if registry.key_for(card.id, "seal", now) is None:
+        self.check_reads(card, registry)
+        return card
+
+    def check_reads(self, card: Card, registry: Registry) -> None:
+        """Hold an author to a sealing key in force, for its own copy. Raises `ExpiredKey`."""
+        if registry.sealing_kid(card.id, self._clock()) is None:
             raise ExpiredKey(
                 "this agency has no sealing key in force, so its own copy could not be sealed to it",
                 Problem("/signatures/0/keyid", "a member with both keys in force", card.id),
             )
-        return card
 
     async def first_answer(self, author: str, item_id: str, stmt: bytes) -> Accepted | None:
         """Give the stamp that this very statement got before; None when its id is new.

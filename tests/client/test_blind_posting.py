@@ -70,6 +70,7 @@ async def test_the_broker_never_sees_what_it_routes(broker: Broker, relay: Relay
     asked = [name for name, _ in relay.sent]
     assert asked[-3:] == ["POST /v1/audience", "POST /v1/pair-keys", "POST /v1/bulletins"]
     assert in_clear(relay) == []
+    await broker.arrived(MOI, 1)
     async with broker.connect(MOI) as moi:
         (item,) = await drain(moi)
     assert isinstance(item, ReceivedBulletin)
@@ -86,6 +87,7 @@ async def test_without_an_address_it_reaches_all_that_an_open_post_reaches(broke
     assert posted.sealed_for == tuple(one.agency for one in openly if one.delivers)
     assert len(posted.sealed_for) > 1
     for reader in posted.sealed_for:
+        await broker.arrived(reader, 1)
         async with broker.connect(reader) as agency:
             assert [type(item) for item in await drain(agency)] == [ReceivedBulletin]
 
@@ -99,6 +101,7 @@ async def test_the_same_asked_for_again_is_the_same_post(broker: Broker) -> None
         assert (again.id, again.repeated, again.envelope) == (first.id, True, first.envelope)
         openly = await fia.post(document, to=[MOI])
         assert (openly.id == first.id, openly.sealed_for) == (False, ())
+    await broker.arrived(MOI, 2)
     async with broker.connect(MOI) as moi:
         assert [item.id for item in await drain(moi) if isinstance(item, ReceivedBulletin)] == [
             first.id,
@@ -119,6 +122,7 @@ async def test_an_answer_that_was_lost_is_asked_for_again(broker: Broker, relay:
     async with broker.connect(FIA, url=relay.url) as fia:
         posted = await fia.post(broker.document(), to=[MOI], blind=True)
     assert posted.repeated
+    await broker.arrived(MOI, 1)
     async with broker.connect(MOI) as moi:
         assert len(await drain(moi)) == 1
 
@@ -165,6 +169,7 @@ async def test_one_who_joined_between_the_question_and_the_post_gets_it(broker: 
     async with broker.connect(FIA, url=relay.url) as fia:
         posted = await fia.post(broker.document(), to=[MOI, ISLAMABAD], blind=True)
     assert posted.sealed_for == (ISLAMABAD, MOI)
+    await broker.arrived(MOI, 1)
     async with broker.connect(MOI) as moi:
         assert [type(item) for item in await drain(moi)] == [ReceivedBulletin]
 
@@ -204,6 +209,7 @@ async def test_pair_keys_that_the_store_lost_are_made_anew(broker: Broker) -> No
         connections = broker.service.store.connections
         await connections.writing.delete(*await connections.reading.keys("{log}:k:*"))
         await fia.post(broker.document(severity="Minor"), to=[MOI], blind=True)
+    await broker.arrived(MOI, 2)
     async with broker.connect(MOI) as moi:
         first, second = await drain(moi)
     assert isinstance(first, Unverified)  # its key is gone with the store's tail
@@ -229,6 +235,7 @@ async def test_a_member_with_a_new_key_reads_what_is_sealed_after_it(broker: Bro
         )
         await publish(broker.service, newer)
         await fia.post(broker.document(severity="Minor"), to=[MOI], blind=True)
+    await broker.arrived(MOI, 2)
     async with broker.connect(MOI, identity=newer.identities[MOI], registry=newer.registry) as moi:
         *_, last = await drain(moi)
     assert isinstance(last, ReceivedBulletin)
