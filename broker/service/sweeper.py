@@ -5,6 +5,7 @@ answer. Log entries and references go a day later, when nobody can post or answe
 because somebody acknowledged. An inbox keeps its last entry for ever: by it its end is proven. An entry goes
 only after it was proven to be ours and to have expired; the floor that stands for it is under the store key.
 
+Bytes that were erased stay in the store's append-only file until it is rewritten: the sweeper has that done.
 Any number of brokers may sweep: each step compares what it replaces, or passes over what is gone. Source:
 schemas/protocol.md, "What the broker says", floor.
 """
@@ -16,7 +17,7 @@ import asyncio
 import structlog
 
 from broker.errors import HarkaraError, InboxBroken, NotAuthentic
-from broker.protocol.limits import SECOND_US, SENT_AGE_US
+from broker.protocol.limits import HOUR_US, SECOND_US, SENT_AGE_US
 from broker.service.clock import Clock
 from broker.service.inbox_proof import InboxProof
 from broker.store.records import BEGINNING, Head, position_order
@@ -28,6 +29,8 @@ SWEPT_AFTER_US = 10 * SECOND_US
 """How long content outlives its expiry at least: clocks of brokers may differ by less."""
 TRIMMED_AFTER_US = SENT_AGE_US + SWEPT_AFTER_US
 """How long log entries and references do: until then the same statement may come again."""
+REWRITTEN_AFTER_US = 12 * HOUR_US
+"""How long erased bytes stay in the store's file at most, and how often a file is rewritten for them."""
 STEP_ENTRIES = 256
 STEPS = 64
 """Most steps of one kind in a round: what is left over waits for the next."""
@@ -51,6 +54,10 @@ class Sweeper:
         self.erased = 0
         self.trimmed = 0
         """Bodies and log entries that this process took away."""
+        self._erased_since: int | None = clock()
+        """Since when something may lie in the store's file that was erased: from the start on, for what a
+        process before this one erased. None: since the last rewrite nothing was.
+        """
 
     async def run(self) -> None:
         """Sweep until cancelled; goes on by itself when the store is lost and returns."""
@@ -63,7 +70,7 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Make one round. Raises `StoreUnavailable` and `OutcomeUnknown`; it may simply be called again."""
-        now = self._clock()
+        now, before = self._clock(), self.erased + self.trimmed
         await self._sweep_bodies(now - SWEPT_AFTER_US)
         # Asked first: what was routed then is routed now. A reference to what is not is the router's to find.
         routed = (await self._members.standing()).routed
@@ -73,6 +80,11 @@ class Sweeper:
             except NotAuthentic as error:
                 log.error("inbox-not-ours", agency=agency, reason=error.detail)
         await self._trim_log(now - TRIMMED_AFTER_US)
+        if self._erased_since is None and self.erased + self.trimmed > before:
+            self._erased_since = now
+        if self._erased_since is not None and now - self._erased_since >= REWRITTEN_AFTER_US:
+            await self._trimming.rewrite()
+            self._erased_since = None
 
     async def _sweep_bodies(self, before: int) -> None:
         for _ in range(STEPS):

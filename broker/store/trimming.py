@@ -1,12 +1,15 @@
 """Trimming: what has expired leaves the store, in three steps that know nothing of one another.
 
-SWEEP takes the content of what has expired, TRIM of the log its entry, TRIM of an inbox the references to it.
-Each is one script, works in bounded steps, and may be run by several brokers at once: what is gone already is
-passed over. By expiry only, never because somebody acknowledged: a second consumer of the same agency may not
-have it. When something expires is decided by the caller. All three work when memory is full.
+SWEEP takes the content of what has expired, TRIM of the log its entry, TRIM of an inbox the references to
+it. Each is one script, works in bounded steps, and may be run by several brokers at once: what is gone
+already is passed over. By expiry only, never because somebody acknowledged: a second consumer of the same
+agency may not have it. What is erased leaves the append-only file when the server rewrites that. When
+something expires is decided by the caller. All three work when memory is full.
 """
 
 from __future__ import annotations
+
+from redis.exceptions import ResponseError
 
 from broker.store import names
 from broker.store.connection import Connections
@@ -39,6 +42,17 @@ class Trimming:
                 self._client, [names.LOG, names.STATE], [after, count, now, *prefixes]
             )
         return Swept(position.decode() or None, int(erased))
+
+    async def rewrite(self) -> None:
+        """Have the server rewrite its append-only file, in the background: what was erased leaves the disk.
+        One that is rewriting already is let be.
+        """
+        with writing():
+            try:
+                await self._client.bgrewriteaof()
+            except ResponseError as error:
+                if "in progress" not in str(error):
+                    raise
 
     async def trim_log(self, count: int, now: int) -> int:
         """Remove at most `count` entries from the beginning of the log, up to the first that has not expired

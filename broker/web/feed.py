@@ -1,9 +1,10 @@
 """`GET /v1/feed`: the inbox as Server-Sent Events.
 
-`bulletin`, `receipt` and `tombstone` carry their number as `id`, so that `Last-Event-ID` resumes; `head`
-and `notice` carry none. A reader that stalls holds one small socket buffer and a few events, and is cut
-after 30 s: it resumes by number and misses nothing. One that is only slow is served at its pace. What is
-wrong with the request is answered before the stream begins. Source: WHATWG HTML, "Server-sent events".
+`bulletin` and `receipt` carry their number as `id`, so that `Last-Event-ID` resumes, also those that are
+withheld because they have expired; `floor`, `head` and `notice` carry none. A reader that stalls holds one
+small socket buffer and a few events, and is cut after 30 s: it resumes by number and misses nothing. One
+that is only slow is served at its pace. What is wrong with the request is answered before the stream
+begins. Source: WHATWG HTML, "Server-sent events".
 """
 
 from __future__ import annotations

@@ -308,6 +308,26 @@ async def test_what_was_swept_leaves_no_content_in_memory_or_file(world: World) 
     assert await reader.xlen(names.inbox(ISLAMABAD)) == 1
 
 
+async def test_the_stores_file_is_rewritten_half_a_day_after_something_was_erased(world: World) -> None:
+    client = world.store.connections.reading
+
+    async def rewrites() -> int:
+        return int((await client.info("commandstats")).get("cmdstat_bgrewriteaof", {"calls": 0})["calls"])
+
+    begun = await rewrites()
+    for ahead, asked in (
+        (11 * HOUR_US, 0),
+        (12 * HOUR_US, 1),  # what a process before this one erased
+        (25 * HOUR_US, 1),  # nothing was erased meanwhile, and now something is
+        (36 * HOUR_US, 1),
+        (37 * HOUR_US, 2),
+        (60 * HOUR_US, 2),
+    ):
+        world.time.ahead = ahead
+        await world.service.sweeper.sweep()
+        assert await rewrites() - begun == asked, ahead // HOUR_US
+
+
 async def test_nobody_reads_what_has_expired_from_a_brokers_memory(world: World) -> None:
     assert await Reader(world.service, world.exchange, ISLAMABAD).statements(1)
     world.time.ahead = DAY_US + HOUR_US

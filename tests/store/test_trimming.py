@@ -12,6 +12,7 @@ from broker.store.records import BEGINNING, Appended, Head, InboxEntry, Move, Pl
 from broker.store.store import Store
 from tests.store.items import EXPIRES_AT, new_item
 from tests.stores import Server
+from tests.waiting import until
 
 PAST = 1_000_000
 NOW = 2_000_000
@@ -185,3 +186,22 @@ async def test_a_server_with_full_memory_still_trims(store: Store, server: Serve
         finally:
             client.config_set("maxmemory", 0)
     assert await in_log(store) == items[2:]
+
+
+async def test_what_was_erased_leaves_the_file_when_it_is_rewritten(store: Store, server: Server) -> None:
+    items = await fill(store, [PAST], 1)
+    (body,) = await store.log.bodies(items)
+    assert body is not None
+    assert in_files(server, body.sealed)
+    await store.trimming.sweep(BEGINNING, 9, NOW)
+    assert in_files(server, body.sealed)
+    await store.trimming.rewrite()
+    await store.trimming.rewrite()  # what is under way already is let be
+    await until(lambda: not in_files(server, body.sealed))
+    assert [one is not None for one in await store.log.known(items)] == [True]
+
+
+def in_files(server: Server, content: bytes) -> bool:
+    """Tell whether some bytes stand in a file of the store."""
+    files = [path for path in server.directory.rglob("*") if path.is_file()]
+    return any(content in path.read_bytes() for path in files)
