@@ -152,9 +152,7 @@ class IdConflict(HarkaraError):
 
 
 class AudienceChanged(HarkaraError):
-    """A blind post is not wrapped for the audience that the broker computes, or not under pair keys in
-    force here.
-    """
+    """A blind post is not wrapped for the audience of the moment, under pair keys in force."""
 
     code, status = "audience-changed", 409
 
