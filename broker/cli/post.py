@@ -129,7 +129,7 @@ class Printer:
 
 
 def _sealed_for(posted: Posted) -> list[str]:
-    if not posted.sealed_for or posted.repeated:
+    if not posted.sealed_for:
         return []
     return [f"          sealed here for {len(posted.sealed_for)}: {', '.join(posted.sealed_for)}"]
 

@@ -34,7 +34,7 @@ class Posted:
     recipients: int | None = None
     """How many receive it, the broker's word with its first answer."""
     sealed_for: tuple[str, ...] = ()
-    """For whom a blind post was sealed here; empty for what the broker sealed."""
+    """For whom a blind post was sealed here; empty for what the broker sealed, and for a repeat."""
 
     @property
     def taken_at(self) -> int:

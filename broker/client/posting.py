@@ -196,7 +196,9 @@ class Posting:
         except HarkaraError as error:
             await asyncio.to_thread(self._outbox.refused, kept, error, in_doubt=in_doubt)
             raise
-        return replace(await self._accepted(kept, answer), sealed_for=sent.sealed_for)
+        posted = await self._accepted(kept, answer)
+        # What was accepted before was sealed then, for whom was to have it then.
+        return posted if posted.repeated else replace(posted, sealed_for=sent.sealed_for)
 
     async def post_signed(self, body: bytes) -> Posted:
         """Keep and send the body of a post that `sign_draft` made, unchanged. Raises `Malformed`, or as

@@ -99,6 +99,7 @@ async def test_the_same_asked_for_again_is_the_same_post(broker: Broker) -> None
     async with broker.connect(FIA) as fia:  # pair keys, and so the ciphertext, are others now
         again = await fia.post(document, to=[MOI], blind=True)
         assert (again.id, again.repeated, again.envelope) == (first.id, True, first.envelope)
+        assert (first.sealed_for, again.sealed_for) == ((MOI,), ())
         openly = await fia.post(document, to=[MOI])
         assert (openly.id == first.id, openly.sealed_for) == (False, ())
     await broker.arrived(MOI, 2)
