@@ -7,11 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-# Any Python from 3.11 on will do, whatever `python3` is here; one with pip before one without, such as that of a virtual
-# environment which is active. Say `make PYTHON=/path/to/python …` to choose.
-PYTHON := $(or $(PYTHON),$(shell for needs in pip sys; do \
-	for p in python3.11 python3 python3.12 python3.13 python3.14 python /usr/bin/python3; do \
-	$$p -c "import sys, $$needs; sys.exit(sys.version_info < (3, 11))" >/dev/null 2>&1 && { command -v $$p; break 2; }; done; done))
+# Any Python from 3.11 on will do, whatever `python3` is here. Say `make PYTHON=/path/to/python …` to choose.
+PYTHON := $(or $(PYTHON),$(shell for p in python3.11 python3 python3.12 python3.13 python3.14 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v $$p; break; }; done))
 
 # `pip --python` serves a venv without a pip of its own (Debian keeps ensurepip in another package, python3-venv).
 PIP = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
