@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from broker.interop.stix_native import native_area, own_part, said_natively
-from broker.interop.stix_source import Taking
+from broker.interop.stix_native import native_area
+from broker.interop.stix_source import Reading, Taking, own_part, take_again
 from broker.protocol import limits
 from broker.protocol.areas import Area
 
@@ -24,31 +24,32 @@ def map_areas(takings: list[Taking]) -> list[dict[str, Any]]:
     """
     areas: list[dict[str, Any]] = []
     for one in takings:
-        if one.type != "location":
+        reading = one.reads("area")
+        if not reading.names:
             continue
         if len(areas) == limits.AREAS_ITEMS:
             one.draft.say(f"{one.at}: no room for more than {limits.AREAS_ITEMS} areas, kept as an object")
             continue
-        areas.append(_own(one) or _area(one))
+        areas.append(_own(one) or _area(reading))
         one.scope = f"area{len(areas)}"
     return areas
 
 
 def _own(one: Taking) -> dict[str, Any] | None:
     """Give the area that an export of ours wrote whole into our extension."""
-    area = own_part(one.thing, "area") or {}
+    area = own_part(one, "area") or {}
     try:
         msgspec.convert(area, Area)
     except msgspec.ValidationError:
         return None
-    one.taken |= said_natively(one.thing, native_area(area))
+    take_again(one, native_area(area))
     return area
 
 
-def _area(one: Taking) -> dict[str, Any]:
+def _area(one: Reading) -> dict[str, Any]:
     code = one.matching(_ISO_AREA, "administrative_area") or one.country("country")
-    if "-" in code and str(one.thing.get("country", "")).upper() == code[:2]:
-        one.taken.add("country")
+    if "-" in code and str(one.get("country")).upper() == code[:2]:
+        one.take("country")
     name = one.line("name")
     if not name:
         name = one.draft.line(one.text(*_NAMES), one.at) or "unnamed place"
@@ -57,9 +58,9 @@ def _area(one: Taking) -> dict[str, Any]:
     latitude, longitude = one.number("latitude", -90, 90), one.number("longitude", -180, 180)
     if latitude is not None and longitude is not None:
         area["geometry"] = {"type": "Point", "coordinates": [longitude, latitude]}
-        one.taken |= {"latitude", "longitude"}
+        one.take("latitude", "longitude")
         radius = one.number("precision", 0, limits.RADIUS_METRES)
         if radius:
             area["radius_m"] = radius
-            one.taken.add("precision")
+            one.take("precision")
     return area

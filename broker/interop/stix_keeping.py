@@ -20,7 +20,6 @@ from broker.interop.draft import Draft, File
 from broker.interop.imported import IMPORT_SOURCE_BYTES, derived_id
 from broker.interop.layout import paragraphs
 from broker.interop.stix_document import Story
-from broker.interop.stix_markings import OFFICIAL
 from broker.interop.stix_source import Taking
 from broker.protocol import limits
 
@@ -133,9 +132,7 @@ def _name_scopes(takings: list[Taking], main: Taking) -> None:
 
 
 def _left(one: Taking) -> list[tuple[str, Any]]:
-    if one.id in OFFICIAL:
-        return []  # the marking says it
-    return [("id", one.id), *((name, value) for name, value in one.thing.items() if name not in one.taken)]
+    return [] if one.whole else [("id", one.id), *one.left().items()]
 
 
 def _key(one: Taking, name: str) -> str:

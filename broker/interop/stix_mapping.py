@@ -15,9 +15,9 @@ from broker.interop.stix_areas import map_areas
 from broker.interop.stix_document import Story
 from broker.interop.stix_keeping import keep_rest
 from broker.interop.stix_markings import map_marking
-from broker.interop.stix_source import Taking
+from broker.interop.stix_source import Taking, own_extension
 from broker.interop.stix_subjects import map_subjects
-from broker.interop.stix_table import EXTENSION, EXTENSION_FIELDS, EXTENSION_NAMES, main_of
+from broker.interop.stix_table import EXTENSION_FIELDS, EXTENSION_NAMES, main_of
 from broker.interop.stix_text import map_text, take_text
 from broker.protocol import times
 from broker.protocol.subjects import PROTECTED_ROLES
@@ -32,22 +32,31 @@ def map_story(story: Story, originator: str, defaults: ImportDefaults, now: int,
     """Fill `draft` from a story; what is wrong is noted in it. `now` is µs since the epoch."""
     for note in story.notes:
         draft.say(note)
-    takings = [Taking(one, story.where[one["id"]], draft) for one in story.objects]
-    main = _main(story, takings)
-    own = _own_extension(main)
-    _names(story, main, own, originator, draft)
+    top = main_of(story.objects) if story.report is None else story.report
+    takings = [Taking(one, story.where[one["id"]], draft, main=one is top) for one in story.objects]
+    main = next(one for one in takings if one.main)
+    own = _own_fields(main)
+    draft.fields["type"] = "Alert"
+    written = (
+        _names_of_report(main, originator, draft)
+        if story.report
+        else _names(story, takings, originator, draft)
+    )
+    draft.fields |= {name: own[name] for name in EXTENSION_NAMES if name in own}
+    if written and (issued := as_written(written)) is not None:
+        draft.fields["issued"] = issued
     _status(main, own, draft)
     fill_category(draft, own.get("category"), defaults)
-    map_marking(story, defaults, draft)
+    map_marking(story, takings, defaults, draft)
     if "text" in own:
         take_text(main, takings, own["text"], draft)
-    elif draft.fields["type"] != "Cancel" or main.text("name"):
+    elif draft.fields["type"] != "Cancel" or main.reads("headline").text("name"):
         map_text(main, takings, draft)
     _judgements(main, own, draft)
     fill_expires(draft, _own_expiry(own, main, draft), defaults, now, f"{main.at}/extensions")
     _onset(own, draft)
     _contact(main, takings, own, draft)
-    if subjects := map_subjects(story, takings):
+    if subjects := map_subjects(takings):
         draft.fields["subjects"] = subjects
         _protect(subjects, draft)
     if areas := map_areas(takings):
@@ -55,54 +64,47 @@ def map_story(story: Story, originator: str, defaults: ImportDefaults, now: int,
     keep_rest(story, takings, main, draft)
 
 
-def _main(story: Story, takings: list[Taking]) -> Taking:
-    main = main_of(story.objects) if story.report is None else story.report
-    return next(one for one in takings if one.thing is main)
+def _names(story: Story, takings: list[Taking], originator: str, draft: Draft) -> str:
+    """Fill the id of a bundle without a report; give the time of its latest object, "" when none has one."""
+    said = [one.reads("bundle") for one in takings]
+    names = (
+        [story.bundle] if story.bundle else sorted(f"{one.text('id')} {one.text('modified')}" for one in said)
+    )
+    draft.fields["id"] = derived_id("stix", originator, *names)
+    return max((text for one in said if (text := one.text("modified"))), key=read_time, default="")
 
 
-def _names(story: Story, main: Taking, own: dict[str, Any], originator: str, draft: Draft) -> None:
-    """Fill id, type, references and issued. Every version of a report has its own id, made of id and
-    modified.
+def _names_of_report(main: Taking, originator: str, draft: Draft) -> str:
+    """Fill id, type and references; give the time of the report. Every version of a report has its own id,
+    made of id and modified.
     """
-    draft.fields["type"] = "Alert"
-    if story.report is None:
-        named = (
-            [story.bundle]
-            if story.bundle
-            else sorted(f"{one['id']} {one.get('modified', '')}" for one in story.objects)
-        )
-        draft.fields["id"] = derived_id("stix", originator, *named)
-        changed = [one["modified"] for one in story.objects if "modified" in one]
-        written = max(changed, key=read_time, default="")
-    else:
-        first, this = (read_time(main.thing[name]) for name in ("created", "modified"))
-        draft.fields["id"] = derived_id("stix", originator, main.id, times.format(this))
-        revoked = main.thing.get("revoked") is True
-        if this > first:
-            draft.fields["type"] = "Cancel" if revoked else "Update"
-            draft.fields["references"] = [derived_id("stix", originator, main.id, times.format(first))]
-            draft.say(
-                f"type: {draft.fields['type']} of the version that was created at {main.thing['created']}"
-            )
-        elif revoked:
-            draft.refuse(
-                f"{main.at}/revoked", "a later version, which revokes", "revoked in its first version"
-            )
-        written = main.thing.get("published") or main.thing["modified"]
-    draft.fields |= {name: own[name] for name in EXTENSION_NAMES if name in own}
-    if written and (issued := as_written(written)) is not None:
-        draft.fields["issued"] = issued
+    named = main.reads("id")
+    draft.fields["id"] = derived_id("stix", originator, named.text("id"), _instant(named.text("modified")))
+    said = main.reads("type")
+    first, this = said.text("created"), said.text("modified")
+    revoked = said.get("revoked") is True
+    if first and this and read_time(this) > read_time(first):
+        draft.fields["type"] = "Cancel" if revoked else "Update"
+        draft.fields["references"] = [derived_id("stix", originator, main.id, _instant(first))]
+        draft.say(f"type: {draft.fields['type']} of the version that was created at {first}")
+    elif revoked:
+        draft.refuse(f"{main.at}/revoked", "a later version, which revokes", "revoked in its first version")
+    return main.reads("issued").text("published", "modified")
 
 
-def _own_extension(main: Taking) -> dict[str, Any]:
-    """Give what an export of ours wrote into our extension of the report, and take it."""
-    match main.thing.get("extensions"):
-        case {**extensions} if isinstance(own := extensions.get(EXTENSION), dict):
-            names = (*EXTENSION_FIELDS, *EXTENSION_NAMES)
-            if len(extensions) == 1 and set(own) <= {*names, "extension_type", "subject", "area"}:
-                main.taken.add("extensions")
-            return {name: own[name] for name in names if name in own}
-    return {}
+def _instant(written: str) -> str:
+    return times.format(read_time(written)) if written else ""
+
+
+def _own_fields(main: Taking) -> dict[str, Any]:
+    """Give what an export of ours wrote into our extension of the main object, and take it."""
+    if (own := own_extension(main)) is None:
+        return {}
+    said = main.reads("own")
+    names = (*EXTENSION_FIELDS, *EXTENSION_NAMES)
+    if len(said.get("extensions")) == 1 and set(own) <= {*names, "extension_type", "subject", "area"}:
+        said.take("extensions")
+    return {name: own[name] for name in names if name in own}
 
 
 def _own_expiry(own: dict[str, Any], main: Taking, draft: Draft) -> str:
@@ -115,7 +117,7 @@ def _own_expiry(own: dict[str, Any], main: Taking, draft: Draft) -> str:
 
 
 def _status(main: Taking, own: dict[str, Any], draft: Draft) -> None:
-    labels = main.thing.get("labels")
+    labels = main.reads("status").get("labels")
     words = (
         {label.casefold() for label in labels if isinstance(label, str)}
         if isinstance(labels, list)
@@ -135,7 +137,7 @@ def _judgements(main: Taking, own: dict[str, Any], draft: Draft) -> None:
     for name in ("action", "warnings", "handling", "evaluation", "respond_by", "request"):
         if name in own:
             draft.fields[name] = own[name]
-    confidence = main.number("confidence", 0, 100)
+    confidence = main.reads("certainty").number("confidence", 0, 100)
     certainty = next(
         (word for least, word in _CERTAINTIES if confidence is not None and confidence >= least), "Unknown"
     )
@@ -160,7 +162,8 @@ def _contact(main: Taking, takings: list[Taking], own: dict[str, Any], draft: Dr
     if "contact" in own:
         draft.fields["contact"] = own["contact"]
         return
-    author = next((one for one in takings if one.id == main.thing.get("created_by_ref")), None)
+    name = main.reads("contact").get("created_by_ref")
+    author = next((one.reads("contact") for one in takings if one.id == name), None)
     if author is None or (found := _E164.search(author.text("contact_information"))) is None:
         return
     phone = "+" + re.sub(r"\D", "", found[0].removeprefix("00"))

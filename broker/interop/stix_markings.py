@@ -8,13 +8,14 @@ nothing is known could be narrower than anything, so it needs `--marking`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from broker.interop.draft import Draft
 from broker.interop.filling import fill_marking
 from broker.interop.imported import ImportDefaults, narrowest, tlp_labels
-from broker.interop.stix_document import StixObject, Story
+from broker.interop.stix_document import Story
+from broker.interop.stix_source import Taking
+from broker.interop.stix_table import named
 from broker.protocol.vocabulary import Marking
 
 TLP2_IDS: Final[dict[Marking, str]] = {
@@ -36,19 +37,22 @@ _TLP2_MARKINGS: Final[dict[str, Marking]] = {name: marking for marking, name in 
 OFFICIAL: Final = _TLP2_MARKINGS | TLP1_IDS
 
 
-def map_marking(story: Story, defaults: ImportDefaults, draft: Draft) -> None:
+def map_marking(story: Story, takings: list[Taking], defaults: ImportDefaults, draft: Draft) -> None:
     """Fill `marking` from the markings of all objects of the story."""
-    definitions = {one["id"]: one for one in story.objects if one["type"] == "marking-definition"}
+    definitions = {one.id: one for one in takings if one.type == "marking-definition"}
     labels: list[Marking] = []
     unknown: list[str] = []
-    for name in dict.fromkeys(ref for one in story.objects for ref in marking_refs(one)):
+    for name in dict.fromkeys(ref for one in takings for ref in _refs_of(one)):
         said = _labels_of(name, definitions.get(name))
         if said is None:
             unknown.append(name)
         else:
             labels += said
+    for one in takings:
+        one.whole = one.id in OFFICIAL and _is_read_by_id()
     marked = narrowest(*labels)
-    texts = [text for one in story.objects for text in _list(one.get("labels")) if isinstance(text, str)]
+    listed = [text for one in takings for text in _list(one.reads("marking").get("labels"))]
+    texts = [text for text in listed if isinstance(text, str)]
     written: list[Marking] = [label for text in texts for label in tlp_labels(text)]
     said = narrowest(marked, *written)
     if said != marked:
@@ -62,23 +66,30 @@ def map_marking(story: Story, defaults: ImportDefaults, draft: Draft) -> None:
     fill_marking(draft, said, defaults, f"{at}/object_marking_refs", "no TLP")
 
 
-def marking_refs(one: StixObject) -> Iterable[str]:
+def _refs_of(one: Taking) -> list[str]:
     """Give the ids of the markings of an object and of parts of it."""
-    granular = [part for part in _list(one.get("granular_markings")) if isinstance(part, dict)]
-    refs = [*_list(one.get("object_marking_refs")), *(part.get("marking_ref") for part in granular)]
+    said = one.reads("marking")
+    granular = [part for part in _list(said.get("granular_markings")) if isinstance(part, dict)]
+    refs = [*_list(said.get("object_marking_refs")), *(part.get("marking_ref") for part in granular)]
     return [ref for ref in refs if isinstance(ref, str)]
 
 
-def _labels_of(name: str, definition: StixObject | None) -> list[Marking] | None:
+def _is_read_by_id() -> bool:
+    """Whether an official id says all of a marking, in the source or not."""
+    return named("marking-definition", "official").get("id", False)
+
+
+def _labels_of(name: str, definition: Taking | None) -> list[Marking] | None:
     """Give the TLP labels that a marking means; [] for a statement; None when nothing is known of it."""
-    labels: list[Marking] = [OFFICIAL[name]] if name in OFFICIAL else []
+    labels: list[Marking] = [OFFICIAL[name]] if name in OFFICIAL and _is_read_by_id() else []
     if definition is None:
         return labels or None
-    texts = [definition.get("name")]
-    match definition.get("definition"):
+    said = definition.reads("marking")
+    texts = [said.get("name")]
+    match said.get("definition"):
         case {"tlp": str() as tlp}:
             texts.append(f"TLP:{tlp}")
-    match definition.get("extensions"):
+    match said.get("extensions"):
         case dict() as extensions:
             texts += [part.get("tlp_2_0") for part in extensions.values() if isinstance(part, dict)]
             texts += [

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from broker.interop.stix_document import StixObject
-from broker.interop.stix_table import EXTENSION, PERSON_PROPERTIES, VEHICLE_PROPERTIES
+from broker.interop.stix_table import PERSON_PROPERTIES, VEHICLE_PROPERTIES
 
 _VALUES: Final = {
     "phone-number": {"value": "number"},
@@ -26,23 +25,6 @@ _SPEAKING: Final = (
     "serial", "substance", "iban", "wallet", "handle", "service", "country",
 )  # fmt: skip
 """Fields that make the name of a subject for which STIX has no type, in this order."""
-
-
-def own_part(thing: StixObject, name: str) -> dict[str, Any] | None:
-    """Give the subject or area that an export of ours wrote whole into our extension, or None."""
-    extensions = thing.get("extensions")
-    own = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
-    part = own.get(name) if isinstance(own, dict) else None
-    return dict(part) if isinstance(part, dict) else None
-
-
-def said_natively(thing: StixObject, native: dict[str, Any]) -> set[str]:
-    """Give the properties of an object that only say again what our extension says, the extension itself
-    included.
-    """
-    extensions = thing["extensions"]
-    again = {name for name, value in native.items() if thing.get(name) == value}
-    return again | ({"extensions"} if set(extensions) == {EXTENSION} else set())
 
 
 def native_subject(subject: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from broker.interop.stix_document import Story
-from broker.interop.stix_native import native_subject, own_part, said_natively
-from broker.interop.stix_source import Taking
-from broker.interop.stix_table import PERSON_PROPERTIES, VEHICLE_PROPERTIES
+from broker.interop.stix_native import native_subject
+from broker.interop.stix_source import Reading, Taking, own_part, take_again
+from broker.interop.stix_table import PERSON_PROPERTIES, VEHICLE_PROPERTIES, Maker, maker_of
 from broker.protocol import limits
 from broker.protocol.subjects import PROTECTED_ROLES, Role
 from broker.protocol.subjects import Subject as ClosedSubject
@@ -48,15 +47,16 @@ _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 
 
-def map_subjects(story: Story, takings: list[Taking]) -> list[Subject]:
+def map_subjects(takings: list[Taking]) -> list[Subject]:
     """Give the subjects that the objects are, in order, at most 64; each taking that became one knows its
     scope.
     """
-    roles = _roles(story)
-    authors = {one.text("created_by_ref") for one in takings}
+    roles = _roles(takings)
+    authors = {one.reads("author").text("created_by_ref") for one in takings}
     subjects: list[Subject] = []
     for one in takings:
-        if (one.type not in _MAKERS and own_part(one.thing, "subject") is None) or (
+        maker = maker_of(one.type)
+        if (maker is None and own_part(one, "subject") is None) or (
             one.type == "identity" and one.id in authors
         ):
             continue
@@ -65,10 +65,10 @@ def map_subjects(story: Story, takings: list[Taking]) -> list[Subject]:
                 f"{one.at}: no room for more than {limits.SUBJECTS_ITEMS} subjects, kept as an object"
             )
             continue
-        before = set(one.taken)
-        subject = _own(one) or (_MAKERS[one.type](one, roles) if one.type in _MAKERS else None)
+        before = one.so_far()
+        subject = _own(one) or (_MAKERS[maker](one.reads(maker), roles) if maker else None)
         if subject is None:
-            one.taken = before
+            one.back_to(before)
             continue
         subjects.append(subject)
         one.scope = f"subject{len(subjects)}"
@@ -79,26 +79,26 @@ def map_subjects(story: Story, takings: list[Taking]) -> list[Subject]:
 
 def _own(one: Taking) -> Subject | None:
     """Give the subject that an export of ours wrote whole into our extension."""
-    subject = own_part(one.thing, "subject") or {}
+    subject = own_part(one, "subject") or {}
     try:
         msgspec.convert(subject, ClosedSubject)
     except msgspec.ValidationError:
         return None
-    one.taken |= said_natively(one.thing, native_subject(subject, one.type))
+    take_again(one, native_subject(subject, one.type))
     return subject
 
 
-def _roles(story: Story) -> dict[str, str]:
+def _roles(takings: list[Taking]) -> dict[str, str]:
     """Give what relationships say of the object at their end, by its id; a victim stays one whatever else is
     said.
     """
     found: dict[str, str] = {}
-    for one in story.objects:
-        if one["type"] == "relationship":
-            role = _ROLE_OF.get(str(one.get("relationship_type")))
-            target = one.get("target_ref")
-            if role is not None and isinstance(target, str) and found.get(target) != "victim":
-                found[target] = role
+    for one in takings:
+        said = one.reads("role")
+        role = _ROLE_OF.get(str(said.get("relationship_type")))
+        target = said.get("target_ref")
+        if role is not None and isinstance(target, str) and found.get(target) != "victim":
+            found[target] = role
     return found
 
 
@@ -108,14 +108,14 @@ def _put_in_note(one: Taking, subject: Subject) -> None:
     """
     left = {
         name: value
-        for name, value in one.thing.items()
-        if isinstance(value, str) and name not in one.taken | _TELL_NOBODY and not name.endswith("_ref")
+        for name, value in one.left().items()
+        if isinstance(value, str) and name not in _TELL_NOBODY and not name.endswith("_ref")
     }
     told = [subject.get("note", ""), *(f"{name}: {value}" for name, value in left.items())]
     note = one.draft.prose("\n".join(line for line in told if line), one.at)
     if left and len(note) <= limits.NOTE_CHARS:
         subject["note"] = note
-        one.taken |= set(left)
+        one.noted = frozenset(left)
 
 
 def _without_blanks(kind: str, **fields: Any) -> Subject:
@@ -130,10 +130,10 @@ def script_of(text: str) -> str:
     return "Zyyy"
 
 
-def _identity(one: Taking, roles: dict[str, str]) -> Subject | None:
-    match one.thing.get("identity_class"):
+def _identity(one: Reading, roles: dict[str, str]) -> Subject | None:
+    match one.get("identity_class"):
         case "individual":
-            one.taken.add("identity_class")
+            one.take("identity_class")
             return _person(one, roles)
         case str() as kind if kind in _GROUPS:
             return _organisation(one, roles)
@@ -141,7 +141,7 @@ def _identity(one: Taking, roles: dict[str, str]) -> Subject | None:
             return None
 
 
-def _person(one: Taking, roles: dict[str, str]) -> Subject | None:
+def _person(one: Reading, roles: dict[str, str]) -> Subject | None:
     said = PERSON_PROPERTIES
     parts = {part: one.line(*said[part]) for part in ("given", "family", "father")}
     parts["given"] = parts["given"] or ("" if parts["family"] else one.line(*said["name"]))
@@ -160,26 +160,26 @@ def _person(one: Taking, roles: dict[str, str]) -> Subject | None:
     return subject if len(subject) > len(("type", "role")) else None
 
 
-def _role(one: Taking, roles: dict[str, str]) -> str:
-    said = [one.thing.get(name) for name in PERSON_PROPERTIES["role"]]
+def _role(one: Reading, roles: dict[str, str]) -> str:
+    said = [one.get(name) for name in PERSON_PROPERTIES["role"]]
     words = [word for value in said for word in (value if isinstance(value, list) else [value])]
     role = next((word.lower() for word in words if isinstance(word, str) and word.lower() in _ROLES), None)
-    if role is None and (role := roles.get(one.id)) is None:
-        role = "suspect" if one.type == "threat-actor" else "associate"
+    if role is None and (role := roles.get(one.of.id)) is None:
+        role = "suspect" if one.of.type == "threat-actor" else "associate"
         one.draft.say(f"{one.at}: the source gives the person no role, taken as {role}")
     return role
 
 
-def _sex(one: Taking) -> str:
+def _sex(one: Reading) -> str:
     for name in PERSON_PROPERTIES["sex"]:
-        value = one.thing.get(name)
+        value = one.get(name)
         if isinstance(value, str) and value.lower() in _SEXES:
-            one.taken.add(name)
+            one.take(name)
             return _SEXES[value.lower()]
     return ""
 
 
-def _organisation(one: Taking, _roles: dict[str, str]) -> Subject | None:
+def _organisation(one: Reading, _roles: dict[str, str]) -> Subject | None:
     name = one.line("name")
     return (
         _without_blanks(
@@ -190,11 +190,11 @@ def _organisation(one: Taking, _roles: dict[str, str]) -> Subject | None:
     )
 
 
-def _threat_actor(one: Taking, roles: dict[str, str]) -> Subject | None:
-    return (_person if one.thing.get("resource_level") == "individual" else _organisation)(one, roles)
+def _threat_actor(one: Reading, roles: dict[str, str]) -> Subject | None:
+    return (_person if one.get("resource_level") == "individual" else _organisation)(one, roles)
 
 
-def _vehicle(one: Taking, _roles: dict[str, str]) -> Subject | None:
+def _vehicle(one: Reading, _roles: dict[str, str]) -> Subject | None:
     said = VEHICLE_PROPERTIES
     lines = {
         name: one.line(*said[name], most=limits.CODE_CHARS)
@@ -207,48 +207,47 @@ def _vehicle(one: Taking, _roles: dict[str, str]) -> Subject | None:
     return subject if len(subject) > 1 and set(subject) != {"type", "country"} else None
 
 
-def _misp_object(one: Taking, roles: dict[str, str]) -> Subject | None:
+def _misp_object(one: Reading, roles: dict[str, str]) -> Subject | None:
     """Read MISP's own object (`x_misp_attributes`: object_relation and value) by the tables of the other
     names.
     """
-    maker = {"vehicle": _vehicle, "person": _person}.get(str(one.thing.get("x_misp_name")))
-    attributes = one.thing.get("x_misp_attributes")
-    if maker is None or not isinstance(attributes, list):
+    kind, attributes = one.get("x_misp_name"), one.get("x_misp_attributes")
+    if kind not in ("person", "vehicle") or not isinstance(attributes, list):
         return None
     pairs = [
         (part.get("object_relation"), part.get("value")) for part in attributes if isinstance(part, dict)
     ]
     flat = {name: value for name, value in pairs if isinstance(name, str) and isinstance(value, str)}
-    return maker(
-        Taking(flat | {"type": one.type, "id": one.id}, f"{one.at}/x_misp_attributes", one.draft), roles
-    )
+    inner = Taking(flat | {"type": kind, "id": one.of.id}, f"{one.at}/x_misp_attributes", one.draft)
+    return _MAKERS[kind](inner.reads(kind), roles)
 
 
-def _phone(one: Taking, _roles: dict[str, str]) -> Subject | None:
+def _phone(one: Reading, _roles: dict[str, str]) -> Subject | None:
     raw = re.sub(r"[\s().-]", "", one.text("value", "number"))
     number = "+" + raw[2:] if raw.startswith("00") else raw
     if _E164.fullmatch(number) is None:
         return None
-    one.taken |= {"value"} if one.text("value") == number else set()
+    if one.text("value") == number:
+        one.take("value")
     return {"type": "phone", "number": number}
 
 
-def _account(one: Taking, _roles: dict[str, str]) -> Subject | None:
+def _account(one: Reading, _roles: dict[str, str]) -> Subject | None:
     handle = one.line("account_login", "user_id", "display_name")
     return _without_blanks("account", handle=handle, service=one.line("account_type")) if handle else None
 
 
-def _email(one: Taking, _roles: dict[str, str]) -> Subject | None:
+def _email(one: Reading, _roles: dict[str, str]) -> Subject | None:
     handle = one.line("value")
     return {"type": "account", "handle": handle, "service": "e-mail"} if handle else None
 
 
-def _bank_account(one: Taking, _roles: dict[str, str]) -> Subject | None:
+def _bank_account(one: Reading, _roles: dict[str, str]) -> Subject | None:
     iban = one.matching(_IBAN, "iban")
     return _without_blanks("account", iban=iban, service=one.line("bank", "bank_name")) if iban else None
 
 
-def _wallet(one: Taking, _roles: dict[str, str]) -> Subject | None:
+def _wallet(one: Reading, _roles: dict[str, str]) -> Subject | None:
     wallet = one.line("value")
     return (
         _without_blanks("account", wallet=wallet, service=one.line("currency_code", "blockchain"))
@@ -257,18 +256,16 @@ def _wallet(one: Taking, _roles: dict[str, str]) -> Subject | None:
     )
 
 
-_MAKERS: Final[dict[str, Callable[[Taking, dict[str, str]], Subject | None]]] = {
+_MAKERS: Final[dict[Maker, Callable[[Reading, dict[str, str]], Subject | None]]] = {
     "identity": _identity,
     "threat-actor": _threat_actor,
-    "intrusion-set": _organisation,
+    "organisation": _organisation,
     "person": _person,
-    "x-person": _person,
     "vehicle": _vehicle,
-    "x-vehicle": _vehicle,
-    "x-misp-object": _misp_object,
-    "phone-number": _phone,
-    "user-account": _account,
-    "email-addr": _email,
-    "bank-account": _bank_account,
-    "cryptocurrency-wallet": _wallet,
+    "misp": _misp_object,
+    "phone": _phone,
+    "account": _account,
+    "email": _email,
+    "bank account": _bank_account,
+    "wallet": _wallet,
 }

@@ -11,25 +11,23 @@ from broker.interop.wording import cut, language_tag, one_line
 from broker.protocol import limits
 
 DEFAULT_LANGUAGE: Final = "en"
-_HEADLINES: Final = ("name", "abstract", "value", "pattern", "opinion")
-_VALUES: Final = ("value", "name", "account_login", "number", "path", "key", "subject")
-"""What an observable is called by."""
 _VALUES_ITEMS: Final = 3
 _VALUE_CHARS: Final = 80
-_DESCRIPTIONS: Final = ("description", "content", "explanation")
 
 
 def map_text(main: Taking, takings: list[Taking], draft: Draft) -> None:
     """Fill `text` from the main object and from the language-content objects that translate it."""
-    raw = main.text("lang")
+    language = main.reads("language")
+    raw = language.text("lang")
     tag = language_tag(raw) if raw else DEFAULT_LANGUAGE
     if tag != raw:
         draft.say(f"{main.at}/lang: {f'{raw[:40]} is written {tag}' if raw else f'not said, taken as {tag}'}")
     elif main.type == "report":
-        main.taken.add("lang")
+        language.take("lang")
     if main.type != "report":
         draft.say(f"text: the source has no report, its first {main.type} gives the headline")
-    block = _block(main, main.thing, tag, draft)
+    said = main.reads("headline").said() | main.reads("description").said()
+    block = _block(main, said, main.at, draft)
     if "headline" not in block:
         made = _made_headline(main, takings)
         draft.say(
@@ -38,18 +36,20 @@ def map_text(main: Taking, takings: list[Taking], draft: Draft) -> None:
         block = {"headline": draft.line(made, main.at, limits.HEADLINE_CHARS) or main.id} | block
     draft.fields["text"] = {tag: block}
     for one in takings:
-        if one.type == "language-content" and one.thing.get("object_ref") == main.id:
-            _translate(one, draft)
+        if one.reads("translation").get("object_ref") == main.id:
+            _translate(one, main, draft)
 
 
 def _made_headline(main: Taking, takings: list[Taking]) -> str:
     """Give type and first values of what the main object names; "" when nothing of it has one."""
-    refs = main.thing.get("object_refs")
-    inner = main.thing.get("objects")  # STIX 2.0 wrote observables into observed-data
-    things = [one.thing for one in takings if isinstance(refs, list) and one.id in refs]
+    holding = main.reads("holding")
+    refs = holding.get("object_refs")
+    inner = holding.get("objects")  # STIX 2.0 wrote observables into observed-data
+    things = [one.reads("held").said() for one in takings if isinstance(refs, list) and one.id in refs]
     things += [one for one in inner.values() if isinstance(one, dict)] if isinstance(inner, dict) else []
+    names = main.reads("held").names
     words = [
-        next((text for name in _VALUES if isinstance(text := one.get(name), str) and text), "")
+        next((text for name in names if isinstance(text := one.get(name), str) and text), "")
         for one in things
     ]
     found = [cut(one_line(word), _VALUE_CHARS) for word in words if word]
@@ -71,23 +71,25 @@ def take_text(main: Taking, takings: list[Taking], text: Any, draft: Draft) -> N
             ("description", first.get("description")),
             ("lang", stix_language(next(iter(blocks), ""))),
         )
-        main.taken |= {name for name, value in pairs if main.thing.get(name) == value}
+        said_again = main.reads("own")
+        said_again.take(*(name for name, value in pairs if said_again.get(name) == value))
     for one in takings:
-        if one.type == "language-content" and one.thing.get("object_ref") == main.id:
-            contents = one.thing.get("contents")
+        translation = one.reads("translation")
+        if translation.get("object_ref") == main.id:
+            contents = translation.get("contents")
             if isinstance(contents, dict) and set(contents) <= {stix_language(tag) for tag in blocks}:
-                one.taken.add("contents")
+                one.reads("own").take("contents")
 
 
-def _translate(one: Taking, draft: Draft) -> None:
-    contents = one.thing.get("contents")
+def _translate(one: Taking, main: Taking, draft: Draft) -> None:
+    contents = one.reads("translation").get("contents")
     if not isinstance(contents, dict):
         return
     text: dict[str, Any] = draft.fields["text"]
     whole = True
     for raw, said in contents.items():
         tag = language_tag(raw)
-        block = _block(one, said, tag, draft) if isinstance(said, dict) else {}
+        block = _block(main, said, f"{one.at}/contents/{tag}", draft) if isinstance(said, dict) else {}
         if not block.get("headline") or tag in text or len(text) == limits.LANGUAGES_BLOCKS:
             draft.say(f"{one.at}/contents: {raw[:40]} cannot be a block of text, kept as it is")
             whole = False
@@ -95,17 +97,18 @@ def _translate(one: Taking, draft: Draft) -> None:
         whole = whole and tag == raw and set(said) <= {"name", "description"}
         text[tag] = block
     if whole:
-        one.taken.add("contents")
+        one.reads("translation").take("contents")
 
 
-def _block(one: Taking, said: dict[str, Any], tag: str, draft: Draft) -> dict[str, str]:
-    at = one.at if said is one.thing else f"{one.at}/contents/{tag}"
+def _block(main: Taking, said: dict[str, Any], at: str, draft: Draft) -> dict[str, str]:
+    """Give the block of text that the main object says, or that a translation says in the same words."""
+    headline, prose = main.reads("headline"), main.reads("description")
     head, body = (
         next(
             ((name, said[name]) for name in names if isinstance(said.get(name), str) and said[name].strip()),
             ("", ""),
         )
-        for names in (_HEADLINES, _DESCRIPTIONS)
+        for names in (headline.names, prose.names)
     )
     whole = draft.line(head[1], f"{at}/{head[0]}", limits.PROSE_CHARS)
     block = {"headline": cut(whole, limits.HEADLINE_CHARS)} if whole else {}
@@ -115,6 +118,8 @@ def _block(one: Taking, said: dict[str, Any], tag: str, draft: Draft) -> dict[st
         description = f"{whole}\n\n{description}"
     if text := draft.prose(description, f"{at}/{body[0] or head[0]}"):
         block["description"] = text
-    if one.type == "report" and said is one.thing and len(description) <= limits.PROSE_CHARS:
-        one.taken |= {head[0], body[0]} if block.get("headline") == whole else {body[0]}
+    if main.type == "report" and at == main.at and len(description) <= limits.PROSE_CHARS:
+        prose.take(body[0])
+        if block.get("headline") == whole:
+            headline.take(head[0])
     return block

@@ -131,8 +131,9 @@ into bulletins. This page is made from `broker/interop/stix_table.py`, and a tes
 """
 
 STIX_EXTENSIONS = """
-`report` stands for the object that the bulletin is made of. Names of properties that extensions use for
-people and vehicles, the first that is there:
+`report` stands for the object that the bulletin is made of; only of a report itself is its text taken, of any
+other it is kept too. Names of properties that extensions use for people and vehicles, the first that is there
+(identities and threat actors that are people may have them too):
 
 | field | properties |
 |---|---|
@@ -142,15 +143,20 @@ people and vehicles, the first that is there:
 def stix_page() -> str:
     """Give docs/stix.md."""
     rows = [
-        f"| `{row.type}` | {', '.join(f'`{name}`' for name in row.properties)} | `{row.to}` | {row.how} |\n"
+        f"| {_code(row.type, *row.also)} | {_code(*row.properties)} | `{row.to}` | {row.how}"
+        f"{'; kept' if row.kept else ''} |\n"
         for row in STIX_ROWS
     ]
     names = [
-        f"| {kind}: {field} | {', '.join(f'`{name}`' for name in properties)} |\n"
+        f"| {kind}: {field} | {_code(*properties)} |\n"
         for kind, table in (("person", PERSON_PROPERTIES), ("vehicle", VEHICLE_PROPERTIES))
         for field, properties in table.items()
     ]
     return STIX_INTRODUCTION + "".join(rows) + STIX_EXTENSIONS + "".join(names)
+
+
+def _code(*names: str) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 PAGES = {"cap.md": cap_page, "stix.md": stix_page}
