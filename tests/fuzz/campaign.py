@@ -1,4 +1,5 @@
-"""`make fuzz`: every target in turn, each for its share of the time. Ends with 1 when one found something.
+"""`make fuzz`: every target, as many at a time as there are processors, each for its share of the time. Ends
+with 1 when one found something.
 
     python -m tests.fuzz.campaign --seconds 600 [--target bulletin] [--keep DIRECTORY]
 
@@ -9,10 +10,13 @@ that reached new code are kept there and are where the next run begins.
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import click
@@ -26,7 +30,7 @@ MEMORY_MB = 2_048
 LONGEST_BYTES = 65_536
 
 
-def fuzz(name: str, seconds: int, corpus: Path, seed: int) -> tuple[int, str]:
+def fuzz(name: str, corpus: Path, *, seconds: int, seed: int) -> tuple[int, str]:
     """Fuzz a target for so many seconds. Gives the exit code and what libFuzzer said."""
     corpus.mkdir(parents=True, exist_ok=True)
     for number, example in enumerate(TARGETS[name].seeds):
@@ -75,12 +79,14 @@ def run(seconds: int, names: tuple[str, ...], keep: Path | None, seed: int) -> N
             "fuzzing needs atheris, which there is for CPython 3.11-3.13 on Linux x86-64"
         )
     chosen = names or tuple(TARGETS)
-    share = max(1, seconds // len(chosen))
+    at_once = os.cpu_count() or 1
+    share = max(1, seconds * at_once // len(chosen))
     FOUND.mkdir(parents=True, exist_ok=True)
     codes: list[int] = []
-    with tempfile.TemporaryDirectory() as temporary:
-        for name in chosen:
-            code, output = fuzz(name, share, (keep or Path(temporary)) / name, seed)
+    with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(at_once) as turns:
+        corpora = [(keep or Path(temporary)) / name for name in chosen]
+        done = turns.map(partial(fuzz, seconds=share, seed=seed), chosen, corpora)
+        for name, (code, output) in zip(chosen, done, strict=True):
             codes.append(code)
             click.echo(told(name, code, output))
     sys.exit(1 if any(codes) else 0)
