@@ -8,11 +8,11 @@ import click
 
 from broker.cli import refusals
 from broker.cli.agency_flags import AgencyFlags, agency_flags
-from broker.cli.command import command, flag
+from broker.cli.command import command
 from broker.cli.connection import connected
 from broker.cli.output import remark, result
 from broker.cli.refusals import harmless
-from broker.cli.sources import read_documents, source_flags, source_of
+from broker.cli.sources import blind_flag, read_documents, source_flags, source_of
 from broker.client.reach import Reach
 
 EXAMPLE = """
@@ -23,7 +23,7 @@ $ harkara audience boat.json --to pk.anf
 
 @command("audience", example=EXAMPLE)
 @source_flags
-@flag("--blind", is_flag=True, help="As for `post --blind`: the broker does not see FILE.")
+@blind_flag
 @agency_flags
 async def audience(agency: AgencyFlags, blind: bool, as_json: bool, **given: Any) -> None:
     """Show who would receive FILE, and why or why not. Nothing is sent.

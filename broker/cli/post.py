@@ -17,7 +17,15 @@ from broker.cli.imported_before import posted_before
 from broker.cli.moment import whole_second
 from broker.cli.output import remark, result
 from broker.cli.refusals import brief, harmless
-from broker.cli.sources import Document, Source, announce, read_documents, source_flags, source_of
+from broker.cli.sources import (
+    Document,
+    Source,
+    announce,
+    blind_flag,
+    read_documents,
+    source_flags,
+    source_of,
+)
 from broker.client.agency import Agency
 from broker.client.items import Posted
 from broker.errors import HarkaraError, IdConflict, Unavailable, Unreachable
@@ -34,11 +42,7 @@ $ harkara draft human-trafficking --short --headline "Recruiter active in Quetta
 @command("post", example=EXAMPLE)
 @source_flags
 @flag("--anew", is_flag=True, help="As something new, even if the same was posted before.")
-@flag(
-    "--blind",
-    is_flag=True,
-    help="Seal it here for those whom the broker names: it routes what it cannot read.",
-)
+@blind_flag
 @flag("--only-id", is_flag=True, help="Print the ids alone, for scripts.")
 @agency_flags
 async def post(

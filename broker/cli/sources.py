@@ -73,6 +73,13 @@ class Reading:
     refused: list[Unread]
 
 
+blind_flag = flag(
+    "--blind",
+    is_flag=True,
+    help="Sealed here for those whom the broker names: it sees who and what kind, and no word of FILE.",
+)
+
+
 def source_flags(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command a file to post and what belongs to it: the argument FILE and the flags of
     `source_of`.
