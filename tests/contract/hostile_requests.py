@@ -410,6 +410,7 @@ _shown: Final = st.sampled_from(
         {},
         {"expires_at": 2**64 - 1},
         {"expires_at": 0},
+        {"expires_at": 0},
         {"references": ("x",) * 65},
         {"areas": ("PK",) * 65},
         {"category": "drug-smuggling"},
@@ -440,10 +441,12 @@ def _pair_keys(target: Target) -> st.SearchStrategy[bytes]:
         author.pair(MOI, exchange=bytes(32)),
     ]
     others = author.sealed(pairs[1], target.exchange.signing(ANF))
-    envelopes = [*map(author.sealed, pairs), others]
+    forged = replace(others, signatures=(replace(others.signature, value=bytes(64)),))
+    envelopes = [*map(author.sealed, pairs), others, forged]
+    one = st.sampled_from(envelopes).map(lambda envelope: keys_body([envelope]))
     whole = st.lists(st.sampled_from(envelopes), min_size=1, max_size=3).map(keys_body)
     broken = _mostly(whole.map(json.loads)).map(lambda it: json.dumps(it).encode())
-    return st.one_of(whole, whole, broken, _spliced(whole))
+    return st.one_of(one, one, one, whole, broken, _spliced(whole))
 
 
 @st.composite
