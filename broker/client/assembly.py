@@ -43,8 +43,8 @@ class Assembly:
         self.clock = clock
         identity = keys.identity
         self.outbox = Outbox(state.outbox)
-        self.blind = BlindPosting(keys, trust, transport, clock)
-        self.posting = Posting(keys, trust, transport, self.outbox, clock, patience, self.blind)
+        blind = BlindPosting(keys, trust, transport, clock)
+        self.posting = Posting(keys, trust, transport, self.outbox, clock, patience, blind)
         opener = Opener(identity.id, trust, PairKeys(keys, transport))
         subscriptions = SubscriptionMemory(state.subscription)
         self.lookups = Lookups(keys, trust, transport, opener, self.posting, subscriptions, clock, patience)

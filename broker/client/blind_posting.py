@@ -58,23 +58,24 @@ class BlindPosting:
         the transport raises.
         """
         bulletin = read_bulletin(post.statement.payload)
-        for attempt in range(1, ATTEMPTS + 1):
+        for _ in range(ATTEMPTS - 1):
             try:
-                body, members = await self._seal(post, bulletin)
-                answer = await self._transport.send("POST", path, body, media_type=blind.MEDIA_TYPE)
-                return Sent(answer.body, members)
+                return await self._attempt(path, post, bulletin)
             except AudienceChanged:
-                if attempt == ATTEMPTS:
-                    raise
                 # Somebody joined or left, or changed a key; or the broker's store lost the pair keys.
                 self._pair_keys.forget()
                 await self._trust.refresh()
-        raise AssertionError("an attempt returns or raises")
+        return await self._attempt(path, post, bulletin)
 
     async def audience(self, bulletin: Bulletin, address: Address | None) -> tuple[Reach, ...]:
         """Tell who would receive a blind post, and why. The broker sees policy and address alone."""
         salt = os.urandom(SALT_BYTES)
         return await self._audience(admission.policy_of(bulletin).opening(salt), address)
+
+    async def _attempt(self, path: str, post: admission.Post, bulletin: Bulletin) -> Sent:
+        body, members = await self._seal(post, bulletin)
+        answer = await self._transport.send("POST", path, body, media_type=blind.MEDIA_TYPE)
+        return Sent(answer.body, members)
 
     async def _audience(self, opening: bytes, address: Address | None) -> tuple[Reach, ...]:
         asked: dict[str, object] = {"policy": dsse.encode64(opening)}

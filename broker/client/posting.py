@@ -143,10 +143,10 @@ class Posting:
         self, document: Document, to: Sequence[str], excepted: Sequence[str], *, blind: bool
     ) -> tuple[Reach, ...]:
         """Tell who would receive a bulletin and why; asked `blind`, without showing it to the broker."""
-        bulletin, address = self._complete(drafting.draft_of(document, to, excepted))
         if blind:
+            bulletin, address = self._complete(drafting.draft_of(document, to, excepted))
             return await self._patience.call(lambda: self._blind.audience(bulletin, address))
-        body = drafting.sign(bulletin, address, self._keys.signing_key(self._clock()))[1]
+        body = self.sign_draft(document, to, excepted)
         answer = await self._patience.call(
             lambda: self._transport.send("POST", "/v1/audience", body, signed=True)
         )
